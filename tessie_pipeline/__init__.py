@@ -1,0 +1,1 @@
+"""A self-hosted data pipeline for Tesla vehicles, Powerwalls and solar."""

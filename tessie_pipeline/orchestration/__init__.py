@@ -1,0 +1,1 @@
+"""Dagster definitions: assets, jobs, schedules and resources. The only package that imports dagster."""

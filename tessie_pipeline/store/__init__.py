@@ -1,0 +1,1 @@
+"""Postgres: tables, bulk writes, time windows, partitions and sealed secrets."""
