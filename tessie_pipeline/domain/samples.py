@@ -1,8 +1,8 @@
 """Declared schemas of the frames that the pipeline passes around.
 
-Each schema maps column names to Polars types; units, signs and sources stand in the comments on the
-database columns of the same names (`store/tables.py`). What belongs here: names and types of frames.
-What does not: how frames are computed, read or written.
+Each schema maps column names to Polars types; units, signs and sources stand in the comments on
+the database columns of the same names (`store/tables.py`). Here: names and types of frames. Not
+here: how frames are computed, read or written.
 """
 
 import polars as pl

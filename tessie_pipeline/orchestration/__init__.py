@@ -1,1 +1,1 @@
-"""Dagster definitions: assets, jobs, schedules and resources. The only package that imports dagster."""
+"""Assets, jobs, schedules and resources: the only package that imports dagster."""

@@ -1,0 +1,120 @@
+"""Settings, read from the environment and from `.env` in the project's home.
+
+Every variable is declared here with what it should be; a wrong one is named in a sentence. Not
+here: what a setting leads to (starting a server, sealing a token).
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import platformdirs
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+FLEET_API_URL = "https://fleet-api.prd.na.vn.cloud.tesla.com"
+"""Tesla's base URL for North America and Asia-Pacific; source: fleet API docs, base URLs."""
+
+TOKEN_URL = "https://fleet-auth.prd.vn.cloud.tesla.com/oauth2/v3/token"  # noqa: S105 (an address)
+"""Tesla's token endpoint for Fleet clients since August 2025; source: fleet API announcements."""
+
+
+class SettingsError(ValueError):
+    """A setting is missing or wrong; the message says which, and what it should be."""
+
+
+def _default_home() -> Path:
+    return Path(platformdirs.user_data_dir("tessie_pipeline", appauthor=False))
+
+
+def _hex_key(value: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", value.get_secret_value()):
+        raise ValueError("should be 64 hexadecimal characters (try: openssl rand -hex 32)")
+    return value
+
+
+def _postgres_url(value: SecretStr) -> SecretStr:
+    if not re.match(r"postgres(ql)?(\+\w+)?://.+/.+", value.get_secret_value()):
+        raise ValueError("should look like postgresql://user:password@host:5432/database")
+    return value
+
+
+def _http_url(value: str) -> str:
+    if not re.match(r"https?://[^/\s]+", value):
+        raise ValueError("should be an http(s) address such as https://example.com")
+    return value.rstrip("/")
+
+
+def _cron(value: str) -> str:
+    fields = value.split()
+    if len(fields) != 5 or not all(re.fullmatch(r"[\w*/,-]+", field) for field in fields):
+        raise ValueError("should be a cron line of five fields such as */5 * * * *")
+    return value
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+
+
+class Settings(BaseSettings):
+    """What the environment says; secrets are `SecretStr` and never show in a `repr`.
+
+    Prices are in US dollars per request (fleet API billing page of 2026-01-10); a rate of 0
+    switches that limit off.
+    """
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    home: Path = Field(default_factory=_default_home, validation_alias="TESSIE_HOME")
+    database_url: Annotated[SecretStr, AfterValidator(_postgres_url)] | None = Field(
+        None, validation_alias="DATABASE_URL"
+    )
+    encryption_key: Annotated[SecretStr, AfterValidator(_hex_key)] | None = Field(
+        None, validation_alias="ENCRYPTION_KEY"
+    )
+    tesla_client_id: str | None = Field(None, validation_alias="TESLA_CLIENT_ID")
+    tesla_client_secret: SecretStr | None = Field(None, validation_alias="TESLA_CLIENT_SECRET")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", validation_alias="LOG_LEVEL"
+    )
+    fleet_api_url: HttpUrl = Field(FLEET_API_URL, validation_alias="TESSIE_FLEET_API_URL")
+    token_url: HttpUrl = Field(TOKEN_URL, validation_alias="TESSIE_TOKEN_URL")
+    poll_cron: Annotated[str, AfterValidator(_cron)] = Field(
+        "*/5 * * * *", validation_alias="TESSIE_POLL_CRON"
+    )
+    requests_per_minute: int = Field(10, ge=0, validation_alias="TESSIE_REQUESTS_PER_MINUTE")
+    requests_per_second: int = Field(1, ge=0, validation_alias="TESSIE_REQUESTS_PER_SECOND")
+    price_data_usd: float = Field(0.002, ge=0, validation_alias="TESSIE_PRICE_DATA_USD")
+    price_wake_usd: float = Field(0.02, ge=0, validation_alias="TESSIE_PRICE_WAKE_USD")
+    price_command_usd: float = Field(0.001, ge=0, validation_alias="TESSIE_PRICE_COMMAND_USD")
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Self:
+        """Settings from the environment, then `.env` in `TESSIE_HOME`; `overrides` win over both.
+
+        Raises:
+            SettingsError: a value is wrong; the sentence names the variable and what it should be.
+        """
+        home = Path(os.environ.get("TESSIE_HOME") or _default_home())
+        try:
+            return cls(_env_file=home / ".env", _env_ignore_empty=True, **overrides)
+        except ValidationError as error:
+            lines = [
+                f"{fault['loc'][0]}: {fault['msg'].removeprefix('Value error, ')}"
+                for fault in error.errors()
+            ]
+            raise SettingsError("Wrong settings:\n  " + "\n  ".join(lines)) from None
+
+    def require(self, name: Literal["encryption_key", "tesla_client_id"]) -> str:
+        """The value of a setting that only some commands need.
+
+        Raises:
+            SettingsError: it is not set; the sentence says where to set it.
+        """
+        value = getattr(self, name)
+        if value is None:
+            variable = name.upper()
+            raise SettingsError(
+                f"{variable} is not set: put it in the environment or in {self.home / '.env'}"
+            )
+        return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
