@@ -1,0 +1,25 @@
+"""Alembic's environment: the connection and its transaction come from `store/migrations.py`."""
+
+from typing import Any
+
+from alembic import context
+
+from tessie_pipeline.store import tables
+
+
+def is_ours(name: str | None, kind: str, parents: Any) -> bool:
+    """Whether a reflected object belongs to the metadata (partitions do not)."""
+    if kind == "schema":
+        return name in (None, tables.PRIVATE)
+    if kind == "table":
+        return parents["schema_qualified_table_name"] in tables.metadata.tables
+    return True
+
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=tables.metadata,
+    include_schemas=True,
+    include_name=is_ours,
+)
+context.run_migrations()

@@ -1,0 +1,63 @@
+"""Connections to Postgres: SQLAlchemy for rows, ADBC for frames.
+
+Rows are single statements, registries, locks and migrations. Frames are bulk reads and writes,
+which go through Arrow (`store/frames.py`). Each context manager is one transaction. Not here:
+queries.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+
+import adbc_driver_postgresql.dbapi as adbc
+import sqlalchemy as sa
+
+APPLICATION_NAME = "tessie"
+
+
+class Database:
+    """One Postgres database (15 or newer), by its URL; the `repr` hides the password."""
+
+    def __init__(self, url: str) -> None:
+        """Connect lazily to `url`, in any of the spellings that SQLAlchemy or libpq know."""
+        self._url = sa.make_url(url.replace("postgres://", "postgresql://", 1))
+
+    def __repr__(self) -> str:
+        return f"Database({self._url.render_as_string(hide_password=True)})"
+
+    def url(self, driver: str | None = None) -> str:
+        """The URL with its password, for libpq, or for SQLAlchemy's `driver`."""
+        name = f"postgresql+{driver}" if driver else "postgresql"
+        return self._url.set(drivername=name).render_as_string(hide_password=False)
+
+    @cached_property
+    def engine(self) -> sa.Engine:
+        """SQLAlchemy's engine; connections speak UTC."""
+        return sa.create_engine(
+            self.url("psycopg2"),
+            pool_size=2,
+            pool_pre_ping=True,
+            connect_args={"application_name": APPLICATION_NAME, "options": "-c timezone=UTC"},
+        )
+
+    @contextmanager
+    def rows(self) -> Iterator[sa.Connection]:
+        """One transaction for statements on rows: committed at the end, rolled back on error."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def frames(self) -> Iterator[adbc.Connection]:
+        """One transaction for bulk reads and writes: committed at the end, rolled back on error."""
+        with adbc.connect(self.url()) as connection:
+            try:
+                yield connection
+            except BaseException:
+                connection.rollback()
+                raise
+            connection.commit()
+
+    def dispose(self) -> None:
+        """Close the pooled connections."""
+        if "engine" in self.__dict__:
+            self.engine.dispose()

@@ -1,0 +1,90 @@
+"""Bulk reads and writes of Polars frames through Arrow (ADBC), on one transaction's connection.
+
+In frames an id is the 32 hexadecimal digits of its UUID and JSON is text; here they become what
+Postgres's binary `COPY` takes. Not here: what is read or written, and in which tables.
+"""
+
+import adbc_driver_postgresql.dbapi as adbc
+import polars as pl
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+
+JSONB_VERSION = "\x01"
+"""The byte that opens a jsonb value in Postgres's binary format; source: `jsonb_recv`."""
+
+_dialect = pg.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+
+
+def execute(connection: adbc.Connection, statement: sa.Executable | str) -> int:
+    """Run one statement; returns the number of rows it touched, -1 where Postgres has none."""
+    with connection.cursor() as cursor:
+        cursor.execute(_text(statement))
+        return int(cursor.rowcount)
+
+
+def read_frame(
+    connection: adbc.Connection, statement: sa.Executable | str, schema: pl.Schema | None = None
+) -> pl.DataFrame:
+    """The rows of a query, as a frame with the query's column names, cast to `schema` if given."""
+    with connection.cursor() as cursor:
+        cursor.execute(_text(statement))
+        arrow = cursor.fetch_arrow_table()
+    columns = [_from_wire(field, arrow.column(field.name)) for field in arrow.schema]
+    frame = pl.DataFrame(columns)
+    return frame if schema is None else frame.select(schema.names()).cast(dict(schema))
+
+
+def copy_in(connection: adbc.Connection, table: sa.Table, frame: pl.DataFrame) -> int:
+    """Append `frame` to `table` by binary `COPY`; returns the number of rows.
+
+    Columns that the frame lacks get their defaults. A key that exists fails the transaction: see
+    `store/writes.py` for writes that can be repeated.
+    """
+    return _ingest(connection, table, frame, is_temporary=False)
+
+
+def stage(connection: adbc.Connection, table: sa.Table, frame: pl.DataFrame) -> None:
+    """Create the temporary `table` with the rows of `frame`; it ends with the transaction."""
+    execute(connection, f"drop table if exists pg_temp.{table.name}")
+    temporary = table.to_metadata(sa.MetaData())
+    create = str(sa.schema.CreateTable(temporary).compile(dialect=_dialect))
+    execute(connection, create.replace("CREATE TABLE", "CREATE TEMPORARY TABLE") + "ON COMMIT DROP")
+    _ingest(connection, table, frame, is_temporary=True)
+    execute(connection, f"analyze pg_temp.{table.name}")
+
+
+def _ingest(
+    connection: adbc.Connection, table: sa.Table, frame: pl.DataFrame, *, is_temporary: bool
+) -> int:
+    if frame.is_empty():
+        return 0
+    wire = frame.select(_to_wire(table.c[name]) for name in frame.columns)
+    with connection.cursor() as cursor:
+        cursor.adbc_ingest(table.name, wire.to_arrow(), mode="append", temporary=is_temporary)
+    return frame.height
+
+
+def _text(statement: sa.Executable | str) -> str:
+    if isinstance(statement, str):
+        return statement
+    compiled = statement.compile(dialect=_dialect, compile_kwargs={"literal_binds": True})
+    return str(compiled)
+
+
+def _to_wire(column: sa.Column[object]) -> pl.Expr:
+    expression = pl.col(column.name)
+    if isinstance(column.type, sa.Uuid):
+        return expression.str.decode("hex")
+    if isinstance(column.type, pg.JSONB):
+        return (JSONB_VERSION + expression).alias(column.name)
+    return expression
+
+
+def _from_wire(field: "pa.Field", column: "pa.ChunkedArray") -> pl.Series:
+    extension = getattr(field.type, "extension_name", None)
+    if extension is None:
+        return pl.Series(field.name, column)
+    storage = pa.chunked_array([chunk.storage for chunk in column.chunks], field.type.storage_type)
+    series = pl.Series(field.name, storage)
+    return series.bin.encode("hex") if extension == "arrow.uuid" else series

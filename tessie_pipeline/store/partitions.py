@@ -1,0 +1,63 @@
+"""Range partitions of the time series: named by their first day, made when a write needs them.
+
+A table's `info["partition_by"]` says how wide they are: a day or a month, in UTC. Not here: when
+partitions are dropped.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
+
+import adbc_driver_postgresql.dbapi as adbc
+import sqlalchemy as sa
+
+from tessie_pipeline.store.frames import execute, read_frame
+
+
+def ensure_partitions(
+    connection: adbc.Connection, table: sa.Table, timestamps: Iterable[datetime]
+) -> list[str]:
+    """Make the partitions of `table` that `timestamps` fall into; returns the names of new ones.
+
+    Rows that waited in the default partition move into the new one.
+    """
+    starts = sorted({_first_day(table, timestamp) for timestamp in timestamps})
+    wanted = {f"{table.name}_{start:%Y_%m_%d}": start for start in starts}
+    existing = _existing(connection, table)
+    made = [name for name in wanted if name not in existing]
+    for name in made:
+        _make(connection, table, name, wanted[name])
+    return made
+
+
+def _first_day(table: sa.Table, timestamp: datetime) -> date:
+    day = timestamp.astimezone(UTC).date()
+    return day if table.info["partition_by"] == "day" else day.replace(day=1)
+
+
+def _end(table: sa.Table, start: date) -> date:
+    if table.info["partition_by"] == "day":
+        return start + timedelta(days=1)
+    return (start + timedelta(days=31)).replace(day=1)
+
+
+def _existing(connection: adbc.Connection, table: sa.Table) -> set[str]:
+    names = read_frame(
+        connection,
+        "select relid::regclass::text as name "  # noqa: S608 (a table's name of ours)
+        f"from pg_partition_tree('{table.name}'::regclass) where isleaf",
+    )
+    return set(names["name"])
+
+
+def _make(connection: adbc.Connection, table: sa.Table, name: str, start: date) -> None:
+    low, high = (
+        datetime.combine(day, time(), UTC).isoformat() for day in (start, _end(table, start))
+    )
+    default = f"{table.name}_default"
+    for statement in (
+        f"create table {name} (like {table.name} including all)",
+        f"with moved as (delete from {default} where timestamp >= '{low}' "  # noqa: S608
+        f"and timestamp < '{high}' returning *) insert into {name} select * from moved",
+        f"alter table {table.name} attach partition {name} for values from ('{low}') to ('{high}')",
+    ):
+        execute(connection, statement)

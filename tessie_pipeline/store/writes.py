@@ -1,0 +1,98 @@
+"""Writes that can be repeated: the same rows again change nothing.
+
+Each is part of the caller's transaction and holds the table's write lock until its end. Rows go in
+by `COPY`, straight into the keyed table: what is already there is found by reading keys, which
+costs less than staging every row (`docs/decisions/0002-writes.md`).
+"""
+
+import adbc_driver_postgresql.dbapi as adbc
+import polars as pl
+import sqlalchemy as sa
+
+from tessie_pipeline.store.frames import copy_in, execute, read_frame, stage
+from tessie_pipeline.store.partitions import ensure_partitions
+
+
+def write_new(connection: adbc.Connection, table: sa.Table, samples: pl.DataFrame) -> int:
+    """Add the samples whose key is not there yet; returns how many were new.
+
+    Args:
+        connection: the transaction.
+        table: a time series keyed on a subject and `timestamp`.
+        samples: rows of `table`; of two with one key the first counts.
+    """
+    key = _key(table)
+    samples = samples.unique(key, keep="first").sort(key)
+    if samples.is_empty():
+        return 0
+    lock_writes(connection, table)
+    days = samples.group_by(key[0], pl.col("timestamp").dt.date().alias("day")).agg(
+        pl.col("timestamp").min().alias("start"),
+        (pl.col("timestamp").max() + pl.duration(microseconds=1)).alias("end"),
+    )
+    ensure_partitions(connection, table, days["start"])
+    known = _keys_in(connection, table, days.drop("day"))
+    if not known.is_empty():
+        samples = samples.join(known, on=key, how="anti", maintain_order="left")
+    return copy_in(connection, table, samples)
+
+
+def replace_windows(
+    connection: adbc.Connection, table: sa.Table, rows: pl.DataFrame, windows: pl.DataFrame
+) -> int:
+    """Put `rows` in the place of all that lies in `windows`; returns how many were written.
+
+    Args:
+        connection: the transaction.
+        table: a time series keyed on a subject and `timestamp`.
+        rows: rows of `table`, all inside the windows.
+        windows: the subject's column, `start` and `end` (UTC, half-open), one or more per subject.
+    """
+    if windows.is_empty():
+        return 0
+    lock_writes(connection, table)
+    ensure_partitions(connection, table, rows["timestamp"].dt.truncate("1d").unique())
+    staged = _stage_windows(connection, table, windows)
+    execute(connection, sa.delete(table).where(*_lies_in(table, staged, windows)))
+    return copy_in(connection, table, rows.sort(_key(table)))
+
+
+def lock_writes(connection: adbc.Connection, table: sa.Table) -> None:
+    """Let one writer at a time into `table` until the transaction ends; readers go on."""
+    execute(connection, f"select pg_advisory_xact_lock(hashtext('{table.fullname}'))::text")
+
+
+def _key(table: sa.Table) -> list[str]:
+    return [column.name for column in table.primary_key]
+
+
+def _keys_in(connection: adbc.Connection, table: sa.Table, windows: pl.DataFrame) -> pl.DataFrame:
+    staged = _stage_windows(connection, table, windows)
+    keys = sa.select(*table.primary_key).where(*_lies_in(table, staged, windows))
+    return read_frame(connection, keys)
+
+
+def _stage_windows(connection: adbc.Connection, table: sa.Table, windows: pl.DataFrame) -> sa.Table:
+    staged = sa.Table(
+        "windows",
+        sa.MetaData(),
+        sa.Column(_key(table)[0], sa.Uuid),
+        sa.Column("start", sa.DateTime(timezone=True)),
+        sa.Column("end", sa.DateTime(timezone=True)),
+    )
+    stage(connection, staged, windows)
+    return staged
+
+
+def _lies_in(
+    table: sa.Table, staged: sa.Table, windows: pl.DataFrame
+) -> tuple[sa.ColumnElement[bool], ...]:
+    subject = _key(table)[0]
+    return (
+        table.c[subject] == staged.c[subject],
+        table.c.timestamp >= staged.c.start,
+        table.c.timestamp < staged.c.end,
+        # The outer bounds as constants let the planner leave out the other partitions.
+        table.c.timestamp >= windows["start"].min(),
+        table.c.timestamp < windows["end"].max(),
+    )

@@ -1,0 +1,1 @@
+"""The embedded Postgres, tried with real servers, real programs and real kills."""

@@ -1,0 +1,40 @@
+"""Homes for the tests of the embedded Postgres."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tessie_pipeline.store.embedded import EmbeddedPostgres
+
+
+@pytest.fixture(scope="session")
+def home_of_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("homes") / "it's a $HOME"
+    with EmbeddedPostgres(home, durable=False).running():
+        pass
+    return home
+
+
+@pytest.fixture
+def home(home_of_all: Path) -> Iterator[Path]:
+    """A home with a stopped server, which other tests used before."""
+    yield home_of_all
+    EmbeddedPostgres(home_of_all).stop()
+
+
+@pytest.fixture
+def restored_home(home_of_all: Path, tmp_path: Path) -> Iterator[Path]:
+    """A home of one test's own; its files are a copy, as after the restore of a backup."""
+    home = tmp_path / "restored"
+    shutil.copytree(home_of_all, home)
+    yield home
+    EmbeddedPostgres(home).stop()
+
+
+@pytest.fixture
+def new_home(tmp_path: Path) -> Iterator[Path]:
+    """An empty home."""
+    yield tmp_path
+    EmbeddedPostgres(tmp_path).stop()
