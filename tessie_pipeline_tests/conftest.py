@@ -1,0 +1,66 @@
+"""What every test may ask for: a Postgres server of the session, and a database of its own."""
+
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+import sqlalchemy as sa
+
+from tessie_pipeline.store import migrations
+from tessie_pipeline.store.database import Database
+from tessie_pipeline.store.embedded import EmbeddedPostgres
+
+TEMPLATE = "migrated"
+_numbers = count()
+
+
+@pytest.fixture(scope="session")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.URL]:
+    """The owner's URL of an embedded Postgres that runs while the tests do."""
+    home = tmp_path_factory.mktemp("postgres")
+    with EmbeddedPostgres(home, durable=False).running() as url:
+        yield sa.make_url(url)
+
+
+@pytest.fixture(scope="session")
+def template(server_url: sa.URL) -> str:
+    """Name of a migrated, empty database to copy."""
+    _execute(server_url, f"create database {TEMPLATE}")
+    database = Database(_url(server_url, TEMPLATE))
+    migrations.upgrade(database)
+    database.dispose()
+    return TEMPLATE
+
+
+@pytest.fixture
+def database(server_url: sa.URL, template: str) -> Iterator[Database]:
+    """A migrated, empty database of the test's own."""
+    yield from _new_database(server_url, f"template {template}")
+
+
+@pytest.fixture
+def bare_database(server_url: sa.URL) -> Iterator[Database]:
+    """A database of the test's own, without any table."""
+    yield from _new_database(server_url, "")
+
+
+def _new_database(server_url: sa.URL, options: str) -> Iterator[Database]:
+    name = f"test_{next(_numbers)}"
+    _execute(server_url, f"create database {name} {options}")
+    database = Database(_url(server_url, name))
+    yield database
+    database.dispose()
+    _execute(server_url, f"drop database {name} with (force)")
+
+
+def _url(server_url: sa.URL, name: str) -> str:
+    return server_url.set(database=name).render_as_string(hide_password=False)
+
+
+def _execute(server_url: sa.URL, statement: str) -> None:
+    engine = sa.create_engine(
+        server_url.set(drivername="postgresql+psycopg2"), isolation_level="AUTOCOMMIT"
+    )
+    with engine.connect() as connection:
+        connection.execute(sa.text(statement))
+    engine.dispose()
