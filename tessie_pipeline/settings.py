@@ -8,6 +8,7 @@ import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import available_timezones
 
 import platformdirs
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
@@ -53,6 +54,12 @@ def _cron(value: str) -> str:
     return value
 
 
+def _time_zone(value: str) -> str:
+    if value not in available_timezones():
+        raise ValueError("should be an IANA time zone such as Europe/Berlin")
+    return value
+
+
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 
 
@@ -60,7 +67,7 @@ class Settings(BaseSettings):
     """What the environment says; secrets are `SecretStr` and never show in a `repr`.
 
     Prices are in US dollars per request (fleet API billing page of 2026-01-10); a rate of 0
-    switches that limit off.
+    switches that limit off. `time_zone` is for sites that Tesla gives none for.
     """
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
@@ -81,6 +88,9 @@ class Settings(BaseSettings):
     token_url: HttpUrl = Field(TOKEN_URL, validation_alias="TESSIE_TOKEN_URL")
     poll_cron: Annotated[str, AfterValidator(_cron)] = Field(
         "*/5 * * * *", validation_alias="TESSIE_POLL_CRON"
+    )
+    time_zone: Annotated[str, AfterValidator(_time_zone)] = Field(
+        "UTC", validation_alias="TESSIE_TIME_ZONE"
     )
     requests_per_minute: int = Field(10, ge=0, validation_alias="TESSIE_REQUESTS_PER_MINUTE")
     requests_per_second: int = Field(1, ge=0, validation_alias="TESSIE_REQUESTS_PER_SECOND")
@@ -105,7 +115,7 @@ class Settings(BaseSettings):
             ]
             raise SettingsError("Wrong settings:\n  " + "\n  ".join(lines)) from None
 
-    def require(self, name: Literal["encryption_key", "tesla_client_id"]) -> str:
+    def require(self, name: Literal["database_url", "encryption_key", "tesla_client_id"]) -> str:
         """The value of a setting that only some commands need.
 
         Raises:

@@ -5,7 +5,7 @@ and battery energies in Wh, signed as Tesla does: battery > 0 discharges, grid >
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from zoneinfo import available_timezones
 
@@ -102,6 +102,7 @@ class EnergySite:
         solar_capacity_kw: Nameplate power of the inverters in kW; no captured answer has it.
         time_zone: IANA name, None where Tesla gives none or one that does not exist.
         time_zone_as_given: What Tesla wrote there.
+        raw_data: The JSON of its `site_info`, None before that came.
     """
 
     tesla_site_id: int
@@ -111,6 +112,7 @@ class EnergySite:
     solar_capacity_kw: float | None = None
     time_zone: str | None = None
     time_zone_as_given: str | None = None
+    raw_data: str | None = field(default=None, repr=False, compare=False)
 
     def completed_by(self, info: "EnergySite") -> "EnergySite":
         """This site with everything that `info`, the better source, knows."""
@@ -175,7 +177,8 @@ def decode_site_info(body: object, tesla_site_id: int) -> EnergySite:
     Raises:
         UndecodableAnswer: A field is not what it should be.
     """
-    info = read(_SiteInfo, kept_text(unwrapped(body)))
+    text = kept_text(unwrapped(body))
+    info = read(_SiteInfo, text)
     parts = info.components
     capacities_wh = (
         info.nameplate_energy,
@@ -191,6 +194,7 @@ def decode_site_info(body: object, tesla_site_id: int) -> EnergySite:
         solar_capacity_kw=_kilo(_total([inverter.nameplate_power for inverter in parts.inverters])),
         time_zone=zone if zone in _zones() else None,
         time_zone_as_given=zone,
+        raw_data=text,
     )
 
 

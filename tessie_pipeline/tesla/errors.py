@@ -6,7 +6,16 @@ class FleetApiError(Exception):
 
 
 class TransientApiError(FleetApiError):
-    """Tesla or the network failed for now; the same request may succeed later."""
+    """Tesla or the network failed for now; the same request may succeed later.
+
+    Attributes:
+        retry_after_s: seconds to wait before that, None where the answer does not say.
+    """
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        """Say what failed."""
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class TerminalApiError(FleetApiError):

@@ -4,7 +4,7 @@ Here: Tesla's names and clocks turned into `Vehicle` and into rows of `VEHICLE_S
 Tesla's: miles, mph, degrees Celsius, bar, kW, kWh. Not here: whose a sample is, and staleness.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from tessie_pipeline.tesla.answers import (
@@ -53,6 +53,7 @@ class Vehicle:
         trim: Tesla's badge as given ("74d"); the trim's sales name does not follow from it alone.
         in_service: Whether the car is at Tesla's service.
         access_type: "OWNER" or "DRIVER".
+        raw_data: The answer's JSON without `SECRETS`.
     """
 
     tesla_id: int
@@ -65,6 +66,7 @@ class Vehicle:
     trim: str | None
     in_service: bool | None
     access_type: str | None
+    raw_data: str = field(default="", repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,9 @@ def decode_vehicle(body: object) -> Vehicle:
     Raises:
         UndecodableAnswer: It has no id or no VIN, or a field that is read is not what it should be.
     """
-    given = read(VehicleObject, kept_text(unwrapped(body)))
-    vehicle = _vehicle(given)
+    text = kept_text(unwrapped(body))
+    given = read(VehicleObject, text)
+    vehicle = _vehicle(given, text)
     if vehicle is None:
         missing = "vin" if given.vin is None else "id"
         raise UndecodableAnswer(f"{missing} is missing")
@@ -138,14 +141,14 @@ def decode_vehicle_data(body: object) -> VehicleSample:
         "tpms_pressure_rr": state.tpms_pressure_rr,
         "raw_data": text,
     }
-    return VehicleSample(_vehicle(given), _tesla_id(given), given.vin, row)
+    return VehicleSample(_vehicle(given, text), _tesla_id(given), given.vin, row)
 
 
 def _tesla_id(given: VehicleObject) -> int | None:
     return given.id if given.id_s is None else given.id_s
 
 
-def _vehicle(given: VehicleObject) -> Vehicle | None:
+def _vehicle(given: VehicleObject, text: str) -> Vehicle | None:
     tesla_id = _tesla_id(given)
     if tesla_id is None or given.vin is None:
         return None
@@ -162,6 +165,7 @@ def _vehicle(given: VehicleObject) -> Vehicle | None:
         trim=config.trim_badging,
         in_service=given.in_service,
         access_type=given.access_type,
+        raw_data=text,
     )
 
 

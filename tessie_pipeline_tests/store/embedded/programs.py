@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import psutil
-import psycopg2  # type: ignore[import-untyped]
+import psycopg2
 
 NOBODY = 65534
 IS_ROOT = os.geteuid() == 0

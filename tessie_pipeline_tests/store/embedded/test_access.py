@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import psutil
-import psycopg2  # type: ignore[import-untyped]
+import psycopg2
 import pytest
 
 from tessie_pipeline.store.embedded import EmbeddedPostgres

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import psycopg2  # type: ignore[import-untyped]
+import psycopg2
 import pytest
 
 from tessie_pipeline.store.embedded import EmbeddedPostgres, EmbeddedPostgresError

@@ -1,0 +1,31 @@
+"""Everything that Dagster loads: a table of contents."""
+
+from typing import Any
+
+import dagster as dg
+
+from tessie_pipeline.orchestration import energy, live_states, registries
+from tessie_pipeline.orchestration.jobs import energy_days, live_poll, schedules
+from tessie_pipeline.orchestration.resources import database_resource, fleet_api_resource
+from tessie_pipeline.settings import Settings
+
+
+def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
+    """The project's definitions; `resources` replace those of the same names."""
+    return dg.Definitions(
+        assets=dg.load_assets_from_modules([registries, live_states, energy]),
+        jobs=[live_poll, energy_days],
+        schedules=schedules(settings.poll_cron),
+        resources={
+            "database": database_resource,
+            "fleet_api": fleet_api_resource,
+            **resources,
+        },
+        executor=dg.in_process_executor,
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The definitions with the settings of the environment."""
+    return build_defs(Settings.load())

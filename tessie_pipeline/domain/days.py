@@ -1,0 +1,84 @@
+"""Local calendar days as windows of UTC, 23 to 25 hours long.
+
+A date means each site's own local day of that date. Not here: what happened in a day.
+"""
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from tessie_pipeline.domain.samples import UTC_TIME
+
+DAY_WINDOWS = pl.Schema(
+    {"site_id": pl.String(), "date": pl.Date(), "start": UTC_TIME, "end": UTC_TIME}
+)
+"""One row per site and local day: its first instant and that of the next day."""
+
+
+def day_start(day: date, zone: ZoneInfo) -> datetime:
+    """The first instant of a local day in UTC, also where clocks skip or repeat midnight."""
+    return datetime.combine(day, time.min, zone).astimezone(UTC)
+
+
+def dates_between(start: date, end: date) -> list[date]:
+    """The dates from `start` up to, and without, `end`."""
+    return [start + timedelta(days=offset) for offset in range((end - start).days)]
+
+
+def day_windows(sites: pl.DataFrame, start: date, end: date) -> pl.DataFrame:
+    """The local days of sites, as `DAY_WINDOWS`.
+
+    Args:
+        sites: `site_id` and `time_zone` (an IANA name).
+        start: first date.
+        end: the date after the last one.
+    """
+    zones = sites["time_zone"].unique().to_list()
+    days = pl.DataFrame(
+        [
+            (
+                zone,
+                day,
+                day_start(day, ZoneInfo(zone)),
+                day_start(day + timedelta(1), ZoneInfo(zone)),
+            )
+            for zone in zones
+            for day in dates_between(start, end)
+        ],
+        schema={"time_zone": pl.String(), "date": pl.Date(), "start": UTC_TIME, "end": UTC_TIME},
+        orient="row",
+    )
+    return sites.join(days, on="time_zone").select(DAY_WINDOWS.names()).sort("site_id", "date")
+
+
+def in_their_days(samples: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
+    """The samples that lie in one of their site's `windows`, with the columns of that window.
+
+    Args:
+        samples: `site_id`, `timestamp` and any others.
+        windows: `DAY_WINDOWS` and any others.
+    """
+    return (
+        samples.sort("site_id", "timestamp")
+        .join_asof(
+            windows.sort("site_id", "start"),
+            left_on="timestamp",
+            right_on="start",
+            by="site_id",
+            strategy="backward",
+            check_sortedness=False,
+        )
+        .filter(pl.col("timestamp") < pl.col("end"))
+    )
+
+
+def days_with(samples: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
+    """Those of the `windows` in which their site has samples."""
+    filled = in_their_days(samples, windows).select("site_id", "date").unique()
+    return windows.join(filled, on=["site_id", "date"], how="semi")
+
+
+def rows_by_date(samples: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
+    """`date` and `rows`: how many samples lie in each date's windows, over all sites."""
+    return in_their_days(samples, windows).group_by("date").agg(pl.len().alias("rows")).sort("date")

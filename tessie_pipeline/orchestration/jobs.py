@@ -1,0 +1,86 @@
+"""Jobs and their schedules: what runs together, and when.
+
+Every job runs in one process, which costs a third of a process per step (`design.md` section 5).
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import dagster as dg
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+)
+
+from tessie_pipeline.orchestration.calendar import CALENDAR_DAYS
+
+HISTORY_CRON = "30 12 * * *"
+"""In UTC: half past noon, when yesterday's local day is over everywhere on earth."""
+
+HEALED_DAYS = 7
+"""How many days back the daily run looks; days that are complete cost no request."""
+
+live_poll = dg.define_asset_job(
+    "live_poll",
+    selection=["vehicles", "energy_sites", "vehicle_states", "energy_states"],
+    executor_def=dg.in_process_executor,
+    description="One sample of every vehicle that is awake and of every energy site.",
+)
+
+energy_days = dg.define_asset_job(
+    "energy_days",
+    selection=["energy_history", "energy_intervals", "energy_daily"],
+    partitions_def=CALENDAR_DAYS,
+    executor_def=dg.in_process_executor,
+    description="Tesla's history of each day, its intervals and its sums; a range is one run.",
+)
+
+_UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
+
+
+def live_poll_schedule(cron: str) -> dg.ScheduleDefinition:
+    """Run `live_poll` at `cron` (UTC); a poll that comes while one still runs is left out."""
+
+    @dg.schedule(
+        job=live_poll,
+        cron_schedule=cron,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )
+    def live_poll_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        """Samples of all vehicles and sites."""
+        unfinished = dg.RunsFilter(job_name=live_poll.name, statuses=_UNFINISHED)
+        if context.instance.get_runs_count(unfinished):
+            return dg.SkipReason("The poll before this one still runs.")
+        return dg.RunRequest()
+
+    return live_poll_schedule
+
+
+@dg.schedule(
+    job=energy_days,
+    cron_schedule=HISTORY_CRON,
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+def energy_days_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """The days that are over everywhere, back to `HEALED_DAYS` ago, so that outages heal."""
+    yesterday = context.scheduled_execution_time.date() - timedelta(days=1)
+    first = yesterday - timedelta(days=HEALED_DAYS - 1)
+    return dg.RunRequest(
+        run_key=yesterday.isoformat(),
+        tags={
+            ASSET_PARTITION_RANGE_START_TAG: first.isoformat(),
+            ASSET_PARTITION_RANGE_END_TAG: yesterday.isoformat(),
+        },
+    )
+
+
+def schedules(poll_cron: str) -> Sequence[dg.ScheduleDefinition]:
+    """All schedules, on from the start."""
+    return [live_poll_schedule(poll_cron), energy_days_schedule]

@@ -1,0 +1,143 @@
+"""Assets of what the account has: its vehicles and energy sites."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from tessie_pipeline.orchestration.faults import (
+    ask_each,
+    decode_each,
+    failing_as_dagster_does,
+    keep_aside,
+)
+from tessie_pipeline.orchestration.metadata import table_metadata
+from tessie_pipeline.settings import Settings
+from tessie_pipeline.store import tables
+from tessie_pipeline.store.database import Database
+from tessie_pipeline.store.registries import known_sites, save_sites, save_vehicles
+from tessie_pipeline.tesla.client import FleetApi
+from tessie_pipeline.tesla.energy_answers import EnergySite, decode_site_info
+from tessie_pipeline.tesla.product_answers import Products, decode_products
+
+SITE_INFO_AGE = timedelta(days=1)
+"""How old a site's description may become before it is read again."""
+
+_VEHICLE_COLUMNS = (
+    "tesla_id",
+    "vin",
+    "display_name",
+    "model",
+    "year",
+    "color",
+    "trim",
+    "raw_data",
+)
+_SITE_COLUMNS = (
+    "tesla_site_id",
+    "site_name",
+    "time_zone",
+    "battery_count",
+    "total_battery_capacity_kwh",
+    "solar_capacity_kw",
+    "raw_data",
+)
+
+
+@dg.multi_asset(
+    specs=[
+        dg.AssetSpec(
+            "vehicles",
+            description="The account's vehicles: VIN, name, model, year. One free list call.",
+            group_name="registries",
+            kinds={"tesla", "postgres"},
+            metadata=table_metadata(tables.vehicles),
+        ),
+        dg.AssetSpec(
+            "energy_sites",
+            description="The account's energy sites: time zone, batteries, solar. Details are "
+            "read once a day.",
+            group_name="registries",
+            kinds={"tesla", "postgres"},
+            metadata=table_metadata(tables.energy_sites),
+        ),
+    ],
+    pool="tesla_live",
+)
+def registries(
+    context: dg.AssetExecutionContext,
+    database: dg.ResourceParam[Database],
+    fleet_api: dg.ResourceParam[FleetApi],
+) -> Iterator[dg.MaterializeResult]:
+    """The account's vehicles and energy sites."""
+    with failing_as_dagster_does(context.retry_number):
+        products = read_products(fleet_api, database)
+        for note in products.ignored:
+            context.log.info("Left out: %s", note)
+        yield _save_vehicles(database, products)
+        yield _save_sites(context, database, fleet_api, products)
+
+
+def read_products(fleet_api: FleetApi, database: Database) -> Products:
+    """The account's products; what cannot be decoded is kept aside."""
+    products = decode_products(fleet_api.products())
+    keep_aside(database, "products", products.rejected)
+    return products
+
+
+def _save_vehicles(database: Database, products: Products) -> dg.MaterializeResult:
+    rows = [{name: getattr(vehicle, name) for name in _VEHICLE_COLUMNS}
+            for vehicle in products.vehicles]  # fmt: skip
+    with database.rows() as connection:
+        changed = save_vehicles(connection, rows)
+    states = ", ".join(sorted(vehicle.state or "unknown" for vehicle in products.vehicles))
+    return dg.MaterializeResult(
+        "vehicles",
+        metadata={"dagster/row_count": len(rows), "changed": changed, "states": states},
+    )
+
+
+def _save_sites(
+    context: dg.AssetExecutionContext,
+    database: Database,
+    fleet_api: FleetApi,
+    products: Products,
+) -> dg.MaterializeResult:
+    now = datetime.now(UTC)
+    with database.rows() as connection:
+        read_at = {site.tesla_site_id: site.site_info_at for site in known_sites(connection)}
+    due = [
+        site
+        for site in products.sites
+        if (last := read_at.get(site.tesla_site_id)) is None or now - last > SITE_INFO_AGE
+    ]
+    answers, failures = ask_each(due, lambda site: fleet_api.site_info(site.tesla_site_id))
+    for site, error in failures.items():
+        context.log.warning("No description of site %s: %s", site.tesla_site_id, error)
+    infos, refused = decode_each(answers, _described)
+    keep_aside(database, "site_info", refused)
+    described = {info.tesla_site_id: info for info in infos}
+    rows = [_site_row(site, described.get(site.tesla_site_id), now) for site in products.sites]
+    for row in rows:
+        if row["site_info_at"] and row["time_zone"] is None:
+            row["time_zone"] = Settings.load().time_zone
+            context.log.warning(
+                "Tesla gives no time zone for site %s: TESSIE_TIME_ZONE (%s) is used",
+                row["tesla_site_id"],
+                row["time_zone"],
+            )
+    with database.rows() as connection:
+        changed = save_sites(connection, rows)
+    return dg.MaterializeResult(
+        "energy_sites",
+        metadata={"dagster/row_count": len(rows), "changed": changed, "described": len(described)},
+    )
+
+
+def _described(site: EnergySite, body: object) -> EnergySite:
+    return site.completed_by(decode_site_info(body, site.tesla_site_id))
+
+
+def _site_row(site: EnergySite, described: EnergySite | None, now: datetime) -> dict[str, object]:
+    row = {name: getattr(described or site, name) for name in _SITE_COLUMNS}
+    return row | {"site_info_at": now if described else None}

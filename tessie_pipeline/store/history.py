@@ -1,0 +1,81 @@
+"""Tesla's `calendar_history` answers as received, one per site, kind and local day."""
+
+from datetime import date, datetime
+
+import adbc_driver_postgresql.dbapi as adbc
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+
+from tessie_pipeline.domain.samples import UTC_TIME
+from tessie_pipeline.store.frames import read_frame
+from tessie_pipeline.store.tables import energy_history
+
+ANSWERS = pl.Schema(
+    {"site_id": pl.String(), "date": pl.Date(), "body": pl.String(), "received_at": UTC_TIME}
+)
+"""One row per answer; `body` is its JSON text."""
+
+
+def save_answer(
+    connection: sa.Connection,
+    site_id: str,
+    kind: str,
+    day: date,
+    body: str,
+    received_at: datetime,
+) -> bool:
+    """Keep an answer, in the place of an earlier one; returns whether it was kept.
+
+    An answer with fewer buckets than the stored one is not: Tesla at times forgets part of a day.
+
+    Args:
+        connection: the transaction.
+        site_id: the energy site.
+        kind: energy, power or soe.
+        day: local calendar day of the site.
+        body: the answer's JSON text, without its envelope.
+        received_at: when it came (UTC).
+    """
+    insert = pg.insert(energy_history).values(
+        site_id=site_id,
+        kind=kind,
+        date=day,
+        answer=sa.cast(sa.literal(body, sa.Text), sa.JSON),
+        received_at=received_at,
+    )
+    keep = insert.on_conflict_do_update(
+        index_elements=[column.name for column in energy_history.primary_key],
+        set_={"answer": insert.excluded.answer, "received_at": insert.excluded.received_at},
+        where=_buckets(insert.excluded.answer) >= _buckets(energy_history.c.answer),
+    )
+    return connection.execute(keep).rowcount > 0
+
+
+def received(
+    connection: sa.Connection, start: date, end: date
+) -> dict[tuple[str, str, date], datetime]:
+    """When the stored answers of days from `start` up to `end` came, by site, kind and day."""
+    c = energy_history.c
+    query = sa.select(c.site_id, c.kind, c.date, c.received_at).where(c.date >= start, c.date < end)
+    return {
+        (site_id.hex, kind, day): received_at
+        for site_id, kind, day, received_at in connection.execute(query)
+    }
+
+
+def read_answers(connection: adbc.Connection, kind: str, start: date, end: date) -> pl.DataFrame:
+    """The stored answers of one kind for days from `start` up to `end`, as `ANSWERS`."""
+    c = energy_history.c
+    query = (
+        sa.select(c.site_id, c.date, sa.cast(c.answer, sa.Text).label("body"), c.received_at)
+        .where(c.kind == kind, c.date >= start, c.date < end)
+        .order_by(c.site_id, c.date)
+    )
+    return read_frame(connection, query, ANSWERS)
+
+
+def _buckets(answer: sa.ColumnElement[object]) -> sa.ColumnElement[int]:
+    series = sa.func.json_extract_path(answer, "time_series")
+    is_series = sa.func.json_typeof(series) == "array"
+    return sa.case((is_series, sa.func.json_array_length(series)), else_=0)

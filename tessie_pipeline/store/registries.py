@@ -1,0 +1,117 @@
+"""What there is: vehicles and energy sites, kept by what Tesla calls them.
+
+A value that Tesla leaves out this time does not erase what is known. Not here: what they did.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import adbc_driver_postgresql.dbapi as adbc
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+
+from tessie_pipeline.store.frames import read_frame
+from tessie_pipeline.store.tables import energy_sites, vehicles
+
+_VOLATILE = ("raw_data", "site_info_at")
+"""Columns that differ with every answer, and are no reason to write a row again."""
+
+
+@dataclass(frozen=True)
+class KnownSite:
+    """An energy site as it is stored; ids are the 32 hexadecimal digits of the UUID."""
+
+    site_id: str
+    tesla_site_id: int | None
+    site_name: str | None
+    time_zone: str | None
+    site_info_at: datetime | None
+
+
+def save_vehicles(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Add vehicles or change what is known of them, by VIN; returns how many were written.
+
+    Args:
+        connection: the transaction.
+        rows: `tesla_id`, `vin` and other columns of `vehicles`; `raw_data` as JSON text.
+    """
+    return sum(_upsert(connection, vehicles, "vin", row) for row in rows)
+
+
+def save_sites(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Add energy sites or change what is known of them; returns how many were written.
+
+    A site known only from imports becomes the account's site if the account has just one.
+
+    Args:
+        connection: the transaction.
+        rows: `tesla_site_id` and other columns of `energy_sites`; `raw_data` as JSON text.
+    """
+    if len(rows) == 1:
+        _adopt_imported_site(connection, rows[0]["tesla_site_id"])
+    return sum(_upsert(connection, energy_sites, "tesla_site_id", row) for row in rows)
+
+
+def vehicle_ids(connection: sa.Connection) -> dict[int, str]:
+    """Our id of each vehicle by Tesla's."""
+    query = sa.select(vehicles.c.tesla_id, vehicles.c.id)
+    return {tesla_id: own.hex for tesla_id, own in connection.execute(query)}
+
+
+def known_sites(connection: sa.Connection) -> list[KnownSite]:
+    """All energy sites, in the order in which they became known."""
+    c = energy_sites.c
+    query = sa.select(c.id, c.tesla_site_id, c.site_name, c.time_zone, c.site_info_at)
+    return [
+        KnownSite(own.hex, *facts)
+        for own, *facts in connection.execute(query.order_by(c.created_at, c.id))
+    ]
+
+
+def create_imported_site(connection: sa.Connection, name: str, time_zone: str) -> KnownSite:
+    """Add a site that is known only from imports, until the account's own site takes it over."""
+    insert = sa.insert(energy_sites).values(site_name=name, time_zone=time_zone)
+    own = connection.execute(insert.returning(energy_sites.c.id)).scalar_one()
+    return KnownSite(own.hex, None, name, time_zone, None)
+
+
+def read_zones(connection: adbc.Connection) -> pl.DataFrame:
+    """`site_id` and `time_zone` of the sites whose zone is known."""
+    query = sa.select(energy_sites.c.id.label("site_id"), energy_sites.c.time_zone)
+    return read_frame(
+        connection,
+        query.where(energy_sites.c.time_zone.is_not(None)),
+        pl.Schema({"site_id": pl.String(), "time_zone": pl.String()}),
+    )
+
+
+def _adopt_imported_site(connection: sa.Connection, tesla_site_id: int) -> None:
+    tesla_ids = connection.scalars(sa.select(energy_sites.c.tesla_site_id)).all()
+    if tesla_ids == [None]:
+        connection.execute(sa.update(energy_sites).values(tesla_site_id=tesla_site_id))
+
+
+def _upsert(connection: sa.Connection, table: sa.Table, key: str, row: Mapping[str, Any]) -> int:
+    values = dict(row)
+    if values.get("raw_data") is not None:
+        values["raw_data"] = json.loads(values["raw_data"])
+    insert = pg.insert(table).values(values)
+    known = {
+        name: sa.func.coalesce(insert.excluded[name], table.c[name])
+        for name in values
+        if name != key
+    }
+    is_new = sa.or_(
+        *(
+            table.c[name].is_distinct_from(value)
+            for name, value in known.items()
+            if name not in _VOLATILE
+        ),
+        *([insert.excluded.site_info_at.is_not(None)] if "site_info_at" in values else []),
+    )
+    upsert = insert.on_conflict_do_update(index_elements=[key], set_=known, where=is_new)
+    return connection.execute(upsert).rowcount
