@@ -23,7 +23,8 @@ class Database:
         self._url = sa.make_url(url.replace("postgres://", "postgresql://", 1))
 
     def __repr__(self) -> str:
-        return f"Database({self._url.render_as_string(hide_password=True)})"
+        # libpq also takes passwords in the query, so that is left out.
+        return f"Database({self._url.set(query={}).render_as_string(hide_password=True)})"
 
     def url(self, driver: str | None = None) -> str:
         """The URL with its password, for libpq, or for SQLAlchemy's `driver`."""

@@ -13,10 +13,13 @@ from sqlalchemy.dialects import postgresql as pg
 JSONB_VERSION = "\x01"
 """The byte that opens a jsonb value in Postgres's binary format; source: `jsonb_recv`."""
 
+BATCH_ROWS = 10_000
+"""Rows that are made ready at a time on their way into Postgres."""
+
 _dialect = pg.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
 
 
-def execute(connection: adbc.Connection, statement: sa.Executable | str) -> int:
+def execute(connection: adbc.Connection, statement: sa.ClauseElement | str) -> int:
     """Run one statement; returns the number of rows it touched, -1 where Postgres has none."""
     with connection.cursor() as cursor:
         cursor.execute(_text(statement))
@@ -24,7 +27,7 @@ def execute(connection: adbc.Connection, statement: sa.Executable | str) -> int:
 
 
 def read_frame(
-    connection: adbc.Connection, statement: sa.Executable | str, schema: pl.Schema | None = None
+    connection: adbc.Connection, statement: sa.ClauseElement | str, schema: pl.Schema | None = None
 ) -> pl.DataFrame:
     """The rows of a query, as a frame with the query's column names, cast to `schema` if given."""
     with connection.cursor() as cursor:
@@ -32,7 +35,7 @@ def read_frame(
         arrow = cursor.fetch_arrow_table()
     columns = [_from_wire(field, arrow.column(field.name)) for field in arrow.schema]
     frame = pl.DataFrame(columns)
-    return frame if schema is None else frame.select(schema.names()).cast(dict(schema))
+    return frame if schema is None else frame.select(schema.names()).cast(schema)
 
 
 def copy_in(connection: adbc.Connection, table: sa.Table, frame: pl.DataFrame) -> int:
@@ -59,13 +62,22 @@ def _ingest(
 ) -> int:
     if frame.is_empty():
         return 0
-    wire = frame.select(_to_wire(table.c[name]) for name in frame.columns)
+    batches = _wire_batches(table, frame)
     with connection.cursor() as cursor:
-        cursor.adbc_ingest(table.name, wire.to_arrow(), mode="append", temporary=is_temporary)
+        cursor.adbc_ingest(table.name, batches, mode="append", temporary=is_temporary)
     return frame.height
 
 
-def _text(statement: sa.Executable | str) -> str:
+def _wire_batches(table: sa.Table, frame: pl.DataFrame) -> pa.RecordBatchReader:
+    """The frame part by part, so that Postgres takes one in while the next is being made."""
+    columns = [_to_wire(table.c[name]) for name in frame.columns]
+    schema = frame.clear().select(columns).to_arrow().schema
+    parts = (part.select(columns).to_arrow() for part in frame.iter_slices(BATCH_ROWS))
+    batches = (batch for part in parts for batch in part.to_batches())
+    return pa.RecordBatchReader.from_batches(schema, batches)
+
+
+def _text(statement: sa.ClauseElement | str) -> str:
     if isinstance(statement, str):
         return statement
     compiled = statement.compile(dialect=_dialect, compile_kwargs={"literal_binds": True})
@@ -78,6 +90,8 @@ def _to_wire(column: sa.Column[object]) -> pl.Expr:
         return expression.str.decode("hex")
     if isinstance(column.type, pg.JSONB):
         return (JSONB_VERSION + expression).alias(column.name)
+    if isinstance(column.type, sa.Double):
+        return expression.cast(pl.Float64)  # COPY would take the bits of an int64 for a double's
     return expression
 
 

@@ -18,8 +18,9 @@ def ensure_partitions(
 ) -> list[str]:
     """Make the partitions of `table` that `timestamps` fall into; returns the names of new ones.
 
-    Rows that waited in the default partition move into the new one.
+    Rows that waited in the default partition move into the new one. Holds the table's write lock.
     """
+    lock_writes(connection, table)
     starts = sorted({_first_day(table, timestamp) for timestamp in timestamps})
     wanted = {f"{table.name}_{start:%Y_%m_%d}": start for start in starts}
     existing = _existing(connection, table)
@@ -27,6 +28,11 @@ def ensure_partitions(
     for name in made:
         _make(connection, table, name, wanted[name])
     return made
+
+
+def lock_writes(connection: adbc.Connection, table: sa.Table) -> None:
+    """Let one writer at a time into `table` until the transaction ends; readers go on."""
+    execute(connection, f"select pg_advisory_xact_lock(hashtext('{table.fullname}'))::text")
 
 
 def _first_day(table: sa.Table, timestamp: datetime) -> date:

@@ -42,11 +42,10 @@ def unseal(key: str, sealed: Sealed, bound_to: bytes) -> str:
     Raises:
         SealError: the key is not the one it was sealed with, or the row was tampered with.
     """
+    cipher = AESGCM(bytes.fromhex(key))
     try:
-        opened = AESGCM(bytes.fromhex(key)).decrypt(
-            sealed.iv, sealed.ciphertext + sealed.tag, bound_to
-        )
-    except InvalidTag:
+        opened = cipher.decrypt(sealed.iv, sealed.ciphertext + sealed.tag, bound_to)
+    except (InvalidTag, ValueError):  # a nonce of a wrong length is a ValueError
         raise SealError(
             "ENCRYPTION_KEY does not open the stored tokens: set the key they were sealed with"
         ) from None

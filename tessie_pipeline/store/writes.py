@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from tessie_pipeline.store.frames import copy_in, execute, read_frame, stage
 from tessie_pipeline.store.partitions import ensure_partitions
+from tessie_pipeline.store.partitions import lock_writes as lock_writes
 
 
 def write_new(connection: adbc.Connection, table: sa.Table, samples: pl.DataFrame) -> int:
@@ -55,11 +56,6 @@ def replace_windows(
     staged = _stage_windows(connection, table, windows)
     execute(connection, sa.delete(table).where(*_lies_in(table, staged, windows)))
     return copy_in(connection, table, rows.sort(_key(table)))
-
-
-def lock_writes(connection: adbc.Connection, table: sa.Table) -> None:
-    """Let one writer at a time into `table` until the transaction ends; readers go on."""
-    execute(connection, f"select pg_advisory_xact_lock(hashtext('{table.fullname}'))::text")
 
 
 def _key(table: sa.Table) -> list[str]:

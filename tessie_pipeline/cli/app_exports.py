@@ -1,0 +1,74 @@
+"""`tessie import app-export`: daily exports of the Tesla app, into `energy_daily`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+from rich.console import Console
+
+from tessie_pipeline.cli.environment import CliError, Environment
+from tessie_pipeline.domain.samples import ENERGY_DAILY
+from tessie_pipeline.store.energy_days import save_imported_days
+from tessie_pipeline.store.registries import KnownSite, create_imported_site, known_sites
+from tessie_pipeline.tesla.app_export import NotAnAppExport, read_app_export
+
+IMPORTED_SITE = "Home"
+"""Name of the site that is made for an import into a database without any."""
+
+
+def load(
+    console: Console,
+    environment: Environment,
+    files: Sequence[Path],
+    site_wanted: str | None,
+    *,
+    overwrite: bool,
+) -> None:
+    """Load the files; a broken row or file is reported, and the others are loaded.
+
+    Raises:
+        CliError: the site is not clear, or a file could not be read.
+    """
+    site = _site(environment, site_wanted)
+    parts: list[pl.DataFrame] = []
+    unread: list[str] = []
+    for file in files:
+        try:
+            export = read_app_export(file)
+        except (NotAnAppExport, OSError) as error:
+            unread.append(str(error))
+            continue
+        parts.append(export.days)
+        for row in export.bad_rows:
+            console.print(f"{row.file}:{row.line}: {row.reason}", style="yellow", markup=False)
+    if parts:
+        days = pl.concat(parts).unique("date", keep="last").sort("date")
+        days = days.with_columns(site_id=pl.lit(site.site_id)).select(ENERGY_DAILY.names())
+        with environment.database.frames() as connection:
+            written = save_imported_days(connection, days, overwrite=overwrite)
+        console.print(_summary(days, written, site), markup=False, highlight=False)
+    if unread:
+        raise CliError("\n".join(unread))
+
+
+def _site(environment: Environment, wanted: str | None) -> KnownSite:
+    with environment.database.rows() as connection:
+        sites = known_sites(connection)
+        if not sites and wanted is None:
+            return create_imported_site(connection, IMPORTED_SITE, environment.settings.time_zone)
+    if wanted is not None:
+        sites = [site for site in sites if wanted in (site.site_name, str(site.tesla_site_id))]
+    if len(sites) == 1:
+        return sites[0]
+    if not sites:
+        raise CliError(f"There is no energy site {wanted}: `tessie status` lists them")
+    names = ", ".join(f"{site.site_name} ({site.tesla_site_id})" for site in sites)
+    raise CliError(f"There are several energy sites, choose one with --site: {names}")
+
+
+def _summary(days: pl.DataFrame, written: int, site: KnownSite) -> str:
+    first, last = days.select(pl.col("date").min(), last=pl.col("date").max()).row(0)
+    read = f"{days.height} days from {first} to {last}"
+    kept = days.height - written
+    others = f"; {kept} were there already or are computed" if kept else ""
+    return f"{read}: {written} written to {site.site_name}{others}."

@@ -1,0 +1,160 @@
+"""The commands and their options; what they do is in the modules beside this one."""
+
+import shlex
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from tessie_pipeline.cli import app_exports, demo, household, status, up
+from tessie_pipeline.cli.environment import CliError, environment, prepare
+from tessie_pipeline.domain.tokens import Tokens
+from tessie_pipeline.settings import Settings
+from tessie_pipeline.store import migrations
+from tessie_pipeline.store.embedded import EmbeddedPostgres
+from tessie_pipeline.tesla.auth import TokenEndpoint
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="A self-hosted data pipeline for Tesla vehicles, Powerwalls and solar.",
+)
+import_app = typer.Typer(no_args_is_help=True, help="Load data that others exported.")
+app.add_typer(import_app, name="import")
+
+console = Console()
+
+Port = Annotated[int, typer.Option(min=0, max=65535)]
+
+
+@app.command("demo")
+def run_demo(days: Annotated[int, typer.Option(min=1, max=365)] = 60) -> None:
+    """Fill the database from a simulated household, through Dagster, and show what came of it."""
+    demo.run(console, days)
+
+
+@app.command("up")
+def run_up(
+    host: str = up.DEFAULT_HOST,
+    port: Port = up.DEFAULT_PORT,
+    simulator_port: Port = household.DEFAULT_PORT,
+) -> None:
+    """Serve the Dagster UI with schedules and sensors on, until Ctrl-C."""
+    up.run(console, host, port, simulator_port)
+
+
+@app.command("down")
+def run_down() -> None:
+    """Stop the embedded Postgres, whoever uses it; the data stay."""
+    settings = Settings.load()
+    if settings.database_url is not None:
+        raise CliError("DATABASE_URL names a server that tessie did not start: nothing to stop")
+    was_running = EmbeddedPostgres(settings.home).stop()
+    console.print("Postgres is stopped." if was_running else "Postgres was not running.")
+
+
+@app.command("migrate")
+def run_migrate(
+    down: Annotated[bool, typer.Option("--down", help="Take the newest revision back.")] = False,
+    show_status: Annotated[
+        bool, typer.Option("--status", help="Only show what the database is at.")
+    ] = False,
+) -> None:
+    """Bring the database to the newest schema."""
+    if down and show_status:
+        raise CliError("--down and --status exclude each other")
+    with environment() as env:
+        if show_status:
+            state = migrations.status(env.database)
+        else:
+            migrate = migrations.downgrade if down else migrations.upgrade
+            state = migrate(env.database)
+    console.print(
+        f"The database is at {state.current or 'nothing'}; the newest revision is {state.newest}."
+    )
+    if state.pending:
+        console.print(f"Pending: {', '.join(state.pending)}. Run `tessie migrate`.")
+
+
+@app.command("simulate")
+def run_simulate(
+    host: str = household.DEFAULT_HOST,
+    port: Port = household.DEFAULT_PORT,
+    sites: Annotated[int, typer.Option(min=0)] = 1,
+    vehicles: Annotated[int, typer.Option(min=0)] = 2,
+    seed: int = 1,
+    start: Annotated[
+        datetime | None, typer.Option(help="First simulated instant in UTC; now if not given.")
+    ] = None,
+    speed: Annotated[float, typer.Option(min=0, help="Simulated seconds per second.")] = 1.0,
+) -> None:
+    """Serve a Fleet API with a simulated household behind it, until Ctrl-C."""
+    household.run(console, host, port, household.Household(seed, sites, vehicles, start, speed))
+
+
+@app.command("login")
+def run_login() -> None:
+    """Store a Tesla refresh token, sealed; it is asked for and does not show."""
+    with environment() as env:
+        if env.is_simulated:
+            raise CliError("Set TESLA_CLIENT_ID to the application that the token belongs to")
+        token = typer.prompt("Refresh token", hide_input=True)
+        prepare(env)
+        endpoint = TokenEndpoint(env.settings.token_url, env.settings.require("tesla_client_id"))
+        env.tokens().save(endpoint.exchange(Tokens(token)))
+    console.print("The account is stored. Start with `tessie up`.")
+
+
+@app.command("status")
+def run_status() -> None:
+    """Show the last poll, row counts, and how fresh the data are."""
+    with environment() as env:
+        status.show(console, env)
+
+
+@app.command("url")
+def run_url() -> None:
+    """Print the database URL for BI tools, with a role that can only read."""
+    settings = Settings.load()
+    if settings.database_url is not None:
+        print(settings.database_url.get_secret_value())
+        return
+    postgres = EmbeddedPostgres(settings.home)
+    if not postgres.is_running():
+        postgres.start_and_keep()
+        Console(stderr=True).print("Postgres was started; `tessie down` stops it.")
+    print(postgres.reader_url)
+
+
+@app.command("env")
+def run_env(simulator_port: Port = household.DEFAULT_PORT) -> None:
+    """Print the environment for Dagster's own commands: eval "$(tessie env)"."""
+    settings = Settings.load()
+    if settings.database_url is None:
+        EmbeddedPostgres(settings.home).start_and_keep()
+    with environment() as env:
+        prepare(env)
+        url = household.url(household.DEFAULT_HOST, simulator_port) if env.is_simulated else None
+        for name, value in env.variables(url).items():
+            print(f"export {name}={shlex.quote(value)}")
+        if url:
+            Console(stderr=True).print("Run `tessie simulate` in another terminal.")
+
+
+@import_app.command("app-export")
+def run_import_app_export(
+    files: Annotated[list[Path], typer.Argument(help="Daily CSV exports of the Tesla app.")],
+    site: Annotated[
+        str | None, typer.Option(help="Name or Tesla id of the site, if there are several.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace days that were computed, too.")
+    ] = False,
+) -> None:
+    """Load daily CSV exports of the Tesla app into energy_daily."""
+    with environment() as env:
+        prepare(env)
+        app_exports.load(console, env, files, site, overwrite=overwrite)

@@ -1,0 +1,115 @@
+"""`tessie demo`: the main job on a simulated household, and a summary to read.
+
+A database starts, 60 days of energy are backfilled as one Dagster run, the last day is polled
+live, a real home's exports are imported, and what was stored is shown.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import httpx
+import sqlalchemy as sa
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from tessie_pipeline.cli import app_exports, summary
+from tessie_pipeline.cli.environment import PROJECT, CliError, Environment, environment, prepare
+from tessie_pipeline.cli.household import simulated
+from tessie_pipeline.cli.runs import instance, run_job
+from tessie_pipeline.store.tables import energy_history
+
+POLLS = 9
+POLL_EVERY = timedelta(hours=3)
+EXPORTS = PROJECT / "docs" / "examples" / "app_export"
+KINDS_PER_DAY = 3
+
+
+def run(console: Console, days: int) -> None:
+    """Run the demo.
+
+    Raises:
+        CliError: credentials of Tesla are set, which a demo must not use.
+    """
+    started = time.monotonic()
+    with _progress(console) as progress:
+        step = progress.add_task("Starting Postgres", total=None)
+        with environment() as env:
+            if not env.is_simulated:
+                raise CliError(
+                    "TESLA_CLIENT_ID is set: the demo is for a home without credentials. "
+                    "Use `tessie up`, or another TESSIE_HOME for the demo"
+                )
+            progress.update(step, description="Migrating")
+            prepare(env)
+            progress.update(step, description="Starting the simulator")
+            with simulated() as simulator_url, instance(env.variables(simulator_url)) as dagster:
+                progress.remove_task(step)
+                _poll(progress, dagster, simulator_url)
+                _backfill(progress, dagster, env, days)
+            step = progress.add_task("Importing a year of app exports", total=None)
+            app_exports.load(
+                Console(quiet=True), env, sorted(EXPORTS.glob("*.csv")), None, overwrite=False
+            )
+            progress.update(step, completed=1, total=1)
+            progress.stop()
+            summary.show(console, env)
+    console.print(f"\nDone in {time.monotonic() - started:.0f} s.", style="green")
+    summary.show_next_steps(console)
+
+
+def _poll(progress: Progress, dagster: dg.DagsterInstance, simulator_url: str) -> None:
+    """Sample the last day live: the simulator's clock goes through it in steps."""
+    now = datetime.now(UTC)
+    step = progress.add_task("Polling the last day live", total=POLLS)
+    for poll in reversed(range(POLLS)):
+        moment = now - poll * POLL_EVERY
+        clock = httpx.post(f"{simulator_url}/simulator/clock", json={"now": moment.isoformat()})
+        clock.raise_for_status()
+        run_job(dagster, "live_poll")
+        progress.advance(step)
+
+
+def _backfill(progress: Progress, dagster: dg.DagsterInstance, env: Environment, days: int) -> None:
+    """Fetch and compute the last `days` days as one Dagster run."""
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    first = yesterday - timedelta(days=days - 1)
+    step = progress.add_task(
+        f"Backfilling {days} days as one Dagster run", total=days * KINDS_PER_DAY
+    )
+    with _watching_answers(progress, step, env):
+        run_job(dagster, "energy_days", (first, yesterday))
+    progress.update(step, completed=days * KINDS_PER_DAY)
+
+
+@contextmanager
+def _watching_answers(progress: Progress, step: TaskID, env: Environment) -> Iterator[None]:
+    """Let the step's bar follow the answers that are stored, while the block runs."""
+    is_over = threading.Event()
+
+    def watch() -> None:
+        count = sa.select(sa.func.count()).select_from(energy_history)
+        while not is_over.wait(0.3):
+            with env.database.rows() as connection:
+                progress.update(step, completed=connection.scalar(count))
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        watcher.join()
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description:<40}"),
+        BarColumn(bar_width=30),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        console=console,
+    )

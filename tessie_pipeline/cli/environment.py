@@ -1,0 +1,146 @@
+"""What every command stands on: settings, a database that runs, and the environment of Dagster.
+
+Without credentials of a Tesla application the pipeline talks to the simulator.
+"""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from tessie_pipeline.domain.tokens import Tokens
+from tessie_pipeline.settings import Settings
+from tessie_pipeline.simulator.tokens import INITIAL_REFRESH_TOKEN
+from tessie_pipeline.store import migrations
+from tessie_pipeline.store.accounts import NoAccountError, SealedTokens
+from tessie_pipeline.store.dagster_storage import create_dagster_schema, dagster_url
+from tessie_pipeline.store.database import Database
+from tessie_pipeline.store.embedded import EmbeddedPostgres
+from tessie_pipeline.store.shared_files import exclusive
+
+PROJECT = Path(__file__).parents[2]
+"""The directory with dagster.yaml and workspace.yaml, which is Dagster's home."""
+
+SIMULATOR_CLIENT_ID = "simulator"
+_SIMULATOR_TOKEN_START = INITIAL_REFRESH_TOKEN.partition(".")[0]
+
+
+class CliError(Exception):
+    """A command cannot go on; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The settings, and the database they lead to."""
+
+    settings: Settings
+    database: Database
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether the simulator stands in for Tesla."""
+        return self.settings.tesla_client_id in (None, SIMULATOR_CLIENT_ID)
+
+    def variables(self, simulator_url: str | None = None) -> dict[str, str]:
+        """The variables that Dagster's processes need, secrets among them."""
+        home = self.settings.home.resolve()
+        variables = {
+            "TESSIE_HOME": str(home),
+            "DATABASE_URL": self.database.url(),
+            "DAGSTER_HOME": str(PROJECT),
+            "TESSIE_DAGSTER_URL": dagster_url(self.database),
+            "TESSIE_DAGSTER_DIR": str(home / "dagster"),
+        }
+        return variables | (_simulator_variables(simulator_url) if simulator_url else {})
+
+    def with_simulator(self, simulator_url: str) -> "Environment":
+        """The same, with the simulator at `simulator_url` in Tesla's place."""
+        overrides = _simulator_variables(simulator_url)
+        return replace(self, settings=Settings.load(**overrides))
+
+    def tokens(self) -> SealedTokens:
+        """The account's tokens, under the key of the settings; on first use one is made."""
+        key = self.settings.encryption_key or _new_key(self.settings.home)
+        return SealedTokens(self.database, key.get_secret_value())
+
+
+@contextmanager
+def environment() -> Iterator[Environment]:
+    """The environment, with the database running for the block at least."""
+    settings = Settings.load()
+    with _database_url(settings) as url:
+        database = Database(url)
+        try:
+            yield Environment(settings, database)
+        finally:
+            database.dispose()
+
+
+def prepare(environment: Environment) -> None:
+    """Bring the database to the newest schema; simulated, give it the simulator's account.
+
+    Raises:
+        CliError: the account that is stored is of the other kind.
+    """
+    migrations.upgrade(environment.database)
+    create_dagster_schema(environment.database)
+    (environment.settings.home / "dagster").mkdir(parents=True, exist_ok=True)
+    tokens = environment.tokens()
+    is_simulated = stored_account_is_simulated(tokens)
+    if environment.is_simulated and is_simulated is False:
+        raise CliError(
+            "This database holds a Tesla account: set TESLA_CLIENT_ID to go on with it, or "
+            "TESSIE_HOME to another directory for a simulated one"
+        )
+    if not environment.is_simulated and is_simulated:
+        raise CliError(
+            "This database holds a simulated household: set TESSIE_HOME to another directory "
+            "for the real one"
+        )
+    if environment.is_simulated and is_simulated is None:
+        tokens.save(Tokens(INITIAL_REFRESH_TOKEN))
+
+
+def stored_account_is_simulated(tokens: SealedTokens) -> bool | None:
+    """Whether the stored account is the simulator's; None if none is stored."""
+    try:
+        return tokens.read().refresh_token.startswith(_SIMULATOR_TOKEN_START)
+    except NoAccountError:
+        return None
+
+
+@contextmanager
+def _database_url(settings: Settings) -> Iterator[str]:
+    if settings.database_url is not None:
+        yield settings.database_url.get_secret_value()
+        return
+    with EmbeddedPostgres(settings.home).running() as url:
+        yield url
+
+
+def _simulator_variables(simulator_url: str) -> dict[str, str]:
+    return {
+        "TESLA_CLIENT_ID": SIMULATOR_CLIENT_ID,
+        "TESSIE_FLEET_API_URL": simulator_url,
+        "TESSIE_TOKEN_URL": f"{simulator_url}/oauth2/v3/token",
+        "TESSIE_REQUESTS_PER_MINUTE": "0",
+        "TESSIE_REQUESTS_PER_SECOND": "0",
+    }
+
+
+def _new_key(home: Path) -> SecretStr:
+    """A new ENCRYPTION_KEY, added to `.env` in the project's home, which only its owner reads."""
+    home.mkdir(parents=True, exist_ok=True)
+    with exclusive(home / "env.lock"):
+        made_meanwhile = Settings.load().encryption_key
+        if made_meanwhile:
+            return made_meanwhile
+        key = secrets.token_hex(32)
+        descriptor = os.open(home / ".env", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        with os.fdopen(descriptor, "a") as file:
+            file.write(f"ENCRYPTION_KEY={key}\n")
+        return SecretStr(key)

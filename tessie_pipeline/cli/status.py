@@ -1,0 +1,96 @@
+"""`tessie status`: the last poll, row counts, and how fresh the data are."""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import sqlalchemy as sa
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from tessie_pipeline.cli.environment import Environment
+from tessie_pipeline.cli.runs import instance
+from tessie_pipeline.store import migrations, tables
+from tessie_pipeline.store.database import Database
+
+_SHOWN = {
+    tables.vehicles: tables.vehicles.c.updated_at,
+    tables.energy_sites: tables.energy_sites.c.updated_at,
+    tables.vehicle_states: tables.vehicle_states.c.timestamp,
+    tables.energy_states: tables.energy_states.c.timestamp,
+    tables.energy_history: tables.energy_history.c.received_at,
+    tables.energy_intervals: tables.energy_intervals.c.timestamp,
+    tables.energy_daily: tables.energy_daily.c.date,
+    tables.rejected_payloads: tables.rejected_payloads.c.received_at,
+}
+"""Tables, and the column that says how new their newest row is."""
+
+
+def show(console: Console, environment: Environment) -> None:
+    """Print the state of the pipeline; a database without tables is said to be empty."""
+    settings = environment.settings
+    where = "DATABASE_URL" if settings.database_url else f"embedded, in {settings.home}"
+    source = "the simulator" if environment.is_simulated else settings.fleet_api_url
+    state = migrations.status(environment.database)
+    facts = Table.grid(padding=(0, 3))
+    facts.add_row("Database", where)
+    facts.add_row("Schema", state.current or "none: run `tessie migrate`")
+    facts.add_row("Source", source)
+    if state.current is not None:
+        for what, when in _polls(environment).items():
+            facts.add_row(what, when)
+    console.print(facts)
+    if state.is_current:
+        console.print()
+        console.print(stored(environment.database))
+
+
+def stored(database: Database) -> Table:
+    """Row counts of the tables, the time of their newest rows, and the size on disk."""
+    now = datetime.now(UTC)
+    table = Table(title="What is stored", box=box.SIMPLE_HEAD, title_justify="left")
+    table.add_column("table")
+    table.add_column("rows", justify="right")
+    table.add_column("newest")
+    table.add_column("age", justify="right")
+    with database.rows() as connection:
+        for stored_table, newest_column in _SHOWN.items():
+            query = sa.select(sa.func.count(), sa.func.max(newest_column))
+            rows, newest = connection.execute(query.select_from(stored_table)).one()
+            is_time = isinstance(newest, datetime)
+            table.add_row(
+                stored_table.name,
+                f"{rows:,}",
+                "" if newest is None else f"{newest:%Y-%m-%d %H:%M}" if is_time else str(newest),
+                age(now - newest) if is_time else "",
+            )
+        size = connection.scalar(sa.select(sa.func.pg_database_size(sa.func.current_database())))
+    table.caption = f"{(size or 0) / 1e6:.0f} MB on disk, Dagster's own rows included"
+    table.caption_justify = "left"
+    return table
+
+
+def age(span: timedelta) -> str:
+    """A span of time in its largest fitting unit."""
+    seconds = max(0, int(span.total_seconds()))
+    for unit, name in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= unit:
+            return f"{seconds // unit} {name}"
+    return f"{seconds} s"
+
+
+def _polls(environment: Environment) -> dict[str, str]:
+    """The last run of each job: when it started and how it ended."""
+    with instance(environment.variables()) as dagster:
+        last = {
+            "Last poll": dagster.get_run_records(dg.RunsFilter(job_name="live_poll"), limit=1),
+            "Last history": dagster.get_run_records(dg.RunsFilter(job_name="energy_days"), limit=1),
+        }
+    now = datetime.now(UTC)
+    return {
+        what: f"{age(now - records[0].create_timestamp)} ago, "
+        f"{records[0].dagster_run.status.value.lower()}"
+        if records
+        else "never"
+        for what, records in last.items()
+    }

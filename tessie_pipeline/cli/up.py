@@ -1,0 +1,97 @@
+"""`tessie up`: Postgres, the simulator unless there are credentials, and Dagster, until Ctrl-C."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from typing import IO
+
+import httpx
+from rich.console import Console
+
+from tessie_pipeline.cli.environment import PROJECT, CliError, environment, prepare
+from tessie_pipeline.cli.household import simulated
+from tessie_pipeline.cli.runs import instance
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 3000
+START_S = 120
+STOP_S = 30
+
+
+def run(console: Console, host: str, port: int, simulator_port: int) -> None:
+    """Serve until Ctrl-C or SIGTERM; everything that was started is stopped.
+
+    Raises:
+        CliError: Dagster did not start, or stopped by itself.
+    """
+    with environment() as env:
+        prepare(env)
+        with simulated(simulator_port) if env.is_simulated else nullcontext() as simulator_url:
+            variables = env.variables(simulator_url)
+            with instance(variables):
+                pass  # Dagster's own tables are made by one process, before several need them
+            log = env.settings.home / "dagster" / "dagster.log"
+            command = [
+                *(sys.executable, "-m", "dagster", "dev", "--workspace", "workspace.yaml"),
+                *("--host", host, "--port", str(port), "--log-level", "warning"),
+            ]
+            with log.open("ab") as output, _process(command, variables, output) as dagster:
+                _wait_until_ready(dagster, f"http://{host}:{port}", str(log))
+                console.print(f"Dagster UI   http://{host}:{port}")
+                console.print(f"Source       {simulator_url or env.settings.fleet_api_url}")
+                console.print(f"Log          {log}", soft_wrap=True)
+                console.print("Polling on schedule. Ctrl-C stops everything.")
+                try:
+                    dagster.wait()
+                except KeyboardInterrupt:
+                    console.print("Stopping …")
+                    return
+                raise CliError(f"Dagster stopped by itself; its log is {log}")
+
+
+@contextmanager
+def _process(
+    command: list[str], variables: dict[str, str], output: IO[bytes]
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """A process in a group of its own for the block; then the whole group is stopped."""
+    process = subprocess.Popen(
+        command,
+        cwd=PROJECT,
+        env=os.environ | variables,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        _stop(process)
+
+
+def _wait_until_ready(process: "subprocess.Popen[bytes]", url: str, log: str) -> None:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise CliError(f"Dagster did not start; its log is {log}")
+        try:
+            httpx.get(f"{url}/server_info", timeout=5).raise_for_status()
+        except httpx.HTTPError:
+            time.sleep(0.3)
+        else:
+            return
+    raise CliError(f"Dagster did not answer on {url} within {START_S} s; its log is {log}")
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    """Ask the group to end, then end what is left of it."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGINT)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(STOP_S)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
