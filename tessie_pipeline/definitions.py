@@ -6,7 +6,11 @@ import dagster as dg
 
 from tessie_pipeline.orchestration import energy, live_states, registries
 from tessie_pipeline.orchestration.jobs import energy_days, live_poll, schedules
-from tessie_pipeline.orchestration.resources import database_resource, fleet_api_resource
+from tessie_pipeline.orchestration.resources import (
+    clock_resource,
+    database_resource,
+    fleet_api_resource,
+)
 from tessie_pipeline.settings import Settings
 
 
@@ -19,6 +23,7 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
         resources={
             "database": database_resource,
             "fleet_api": fleet_api_resource,
+            "clock": clock_resource,
             **resources,
         },
         executor=dg.in_process_executor,

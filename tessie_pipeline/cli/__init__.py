@@ -30,6 +30,8 @@ _SAID_IN_A_SENTENCE = (
 def main() -> None:
     """Run the command; what a person can mend is said in a sentence, without a traceback."""
     signal.signal(signal.SIGTERM, _leave)
+    # A shell starts background jobs with SIGINT ignored, which Dagster would inherit.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         app()
     except _SAID_IN_A_SENTENCE as error:

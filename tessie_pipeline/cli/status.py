@@ -37,7 +37,7 @@ def show(console: Console, environment: Environment) -> None:
     facts.add_row("Schema", state.current or "none: run `tessie migrate`")
     facts.add_row("Source", source)
     if state.current is not None:
-        for what, when in _polls(environment).items():
+        for what, when in _last_runs(environment).items():
             facts.add_row(what, when)
     console.print(facts)
     if state.is_current:
@@ -79,18 +79,16 @@ def age(span: timedelta) -> str:
     return f"{seconds} s"
 
 
-def _polls(environment: Environment) -> dict[str, str]:
-    """The last run of each job: when it started and how it ended."""
+def _last_runs(environment: Environment) -> dict[str, str]:
+    """When the live samples and the days were last made, and how the last poll ended."""
     with instance(environment.variables()) as dagster:
-        last = {
-            "Last poll": dagster.get_run_records(dg.RunsFilter(job_name="live_poll"), limit=1),
-            "Last history": dagster.get_run_records(dg.RunsFilter(job_name="energy_days"), limit=1),
-        }
+        polls = dagster.get_run_records(dg.RunsFilter(job_name="live_poll"), limit=1)
+        days = dagster.get_latest_materialization_event(dg.AssetKey("energy_daily"))
     now = datetime.now(UTC)
-    return {
-        what: f"{age(now - records[0].create_timestamp)} ago, "
-        f"{records[0].dagster_run.status.value.lower()}"
-        if records
-        else "never"
-        for what, records in last.items()
-    }
+    last_poll = last_days = "never"
+    if polls:
+        outcome = polls[0].dagster_run.status.value.lower()
+        last_poll = f"{age(now - polls[0].create_timestamp)} ago, {outcome}"
+    if days:
+        last_days = f"{age(now - datetime.fromtimestamp(days.timestamp, UTC))} ago"
+    return {"Last poll": last_poll, "Days computed": last_days}

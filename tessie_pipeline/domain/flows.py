@@ -63,7 +63,8 @@ def intervals_from_history(
 
     A total is Tesla's where it gives one, else the sum of its flows: Tesla leaves out totals of
     zero. Buckets outside their day, and those that had not begun when the answer came, are left
-    out; one that was still running is covered in part.
+    out; one that was still running is covered in part. The last one of a day has no state of
+    charge: that instant is the next day's, whose answer may not be there yet.
 
     Args:
         energy: `site_id`, `timestamp` (UTC) and Tesla's energy fields [Wh].
@@ -71,8 +72,8 @@ def intervals_from_history(
         days: `DAY_WINDOWS` with `received_at`, when the day's answer came.
     """
     elapsed = (pl.col("received_at") - pl.col("timestamp")) / INTERVAL
-    charge = soe.select(
-        "site_id", (pl.col("timestamp") - INTERVAL).alias("timestamp"), soc_pct=pl.col("soe")
+    charge = in_their_days(soe, days).select(
+        "site_id", "date", pl.col("timestamp") - INTERVAL, soc_pct=pl.col("soe")
     )
     return (
         in_their_days(energy, days)
@@ -83,7 +84,7 @@ def intervals_from_history(
             pl.coalesce(field, _sum_where_known(_flows(end))).alias(name)
             for name, (field, end) in _TOTALS.items()
         )
-        .join(charge, on=["site_id", "timestamp"], how="left")
+        .join(charge, on=["site_id", "date", "timestamp"], how="left")
         .with_columns(source=pl.lit(CALENDAR_HISTORY))
         .select(ENERGY_INTERVALS.names())
     )

@@ -4,7 +4,7 @@ All have the same partitions and run a range of dates as one run. Each part of t
 transaction, which leaves alone the site-days it has nothing for.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import dagster as dg
 import polars as pl
@@ -29,6 +29,7 @@ from tessie_pipeline.orchestration.metadata import (
     table_metadata,
     totals_by_date,
 )
+from tessie_pipeline.orchestration.resources import Clock
 from tessie_pipeline.store import tables
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.energy_days import read_intervals, save_computed_days
@@ -69,15 +70,16 @@ def energy_history(
     config: Refetch,
     database: dg.ResourceParam[Database],
     fleet_api: dg.ResourceParam[FleetApi],
+    clock: dg.ResourceParam[Clock],
 ) -> dg.MaterializeResult:
     """Tesla's `calendar_history` of each site's local day as received: energy, power and soe.
 
     Days whose answers came after their end are not asked for again, unless `refetch` says so.
     """
     start, end = date_range(context)
-    missing = missing_answers(database, start, end, datetime.now(UTC), refetch=config.refetch)
+    missing = missing_answers(database, start, end, clock(), refetch=config.refetch)
     with failing_as_dagster_does(context.retry_number):
-        result = download(database, fleet_api, missing, context.log)
+        result = download(database, fleet_api, missing, clock, context.log)
     retry_if_transient(result.failures.values(), context.retry_number)
     keep_aside(database, "calendar_history", result.refused)
     describe_days(context, result.kept_by_date())

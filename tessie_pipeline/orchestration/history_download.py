@@ -7,12 +7,13 @@ killed has lost nothing it was billed for.
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from tessie_pipeline.domain.days import dates_between, day_start
+from tessie_pipeline.orchestration.resources import Clock
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.history import received, save_answer
 from tessie_pipeline.store.registries import KnownSite, known_sites
@@ -95,6 +96,7 @@ def download(
     database: Database,
     fleet_api: FleetApi,
     missing: Iterable[Missing],
+    clock: Clock,
     log: logging.Logger | logging.LoggerAdapter[logging.Logger],
 ) -> Download:
     """Fetch answers and store each at once; what fails for one site leaves the others alone.
@@ -116,11 +118,13 @@ def download(
             if isinstance(error, TerminalApiError):
                 given_up.add(wanted.site.site_id)
             continue
-        _keep(database, wanted, body, result)
+        _keep(database, wanted, body, clock(), result)
     return result
 
 
-def _keep(database: Database, wanted: Missing, body: object, result: Download) -> None:
+def _keep(
+    database: Database, wanted: Missing, body: object, received_at: datetime, result: Download
+) -> None:
     reason = check_history_answer(wanted.kind, body, wanted.day, wanted.zone)
     try:
         text = kept_text(unwrapped(body))
@@ -130,7 +134,5 @@ def _keep(database: Database, wanted: Missing, body: object, result: Download) -
         result.refused.append(replace(rejected(body, reason), subject=wanted.site.site_id))
         return
     with database.rows() as connection:
-        save_answer(
-            connection, wanted.site.site_id, wanted.kind, wanted.day, text, datetime.now(UTC)
-        )
+        save_answer(connection, wanted.site.site_id, wanted.kind, wanted.day, text, received_at)
     result.kept.append(wanted)

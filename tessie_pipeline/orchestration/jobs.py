@@ -12,8 +12,6 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
 )
 
-from tessie_pipeline.orchestration.calendar import CALENDAR_DAYS
-
 HISTORY_CRON = "30 12 * * *"
 """In UTC: half past noon, when yesterday's local day is over everywhere on earth."""
 
@@ -30,7 +28,6 @@ live_poll = dg.define_asset_job(
 energy_days = dg.define_asset_job(
     "energy_days",
     selection=["energy_history", "energy_intervals", "energy_daily"],
-    partitions_def=CALENDAR_DAYS,
     executor_def=dg.in_process_executor,
     description="Tesla's history of each day, its intervals and its sums; a range is one run.",
 )

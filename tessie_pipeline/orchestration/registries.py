@@ -1,7 +1,7 @@
 """Assets of what the account has: its vehicles and energy sites."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import dagster as dg
 
@@ -12,6 +12,7 @@ from tessie_pipeline.orchestration.faults import (
     keep_aside,
 )
 from tessie_pipeline.orchestration.metadata import table_metadata
+from tessie_pipeline.orchestration.resources import Clock
 from tessie_pipeline.settings import Settings
 from tessie_pipeline.store import tables
 from tessie_pipeline.store.database import Database
@@ -68,6 +69,7 @@ def registries(
     context: dg.AssetExecutionContext,
     database: dg.ResourceParam[Database],
     fleet_api: dg.ResourceParam[FleetApi],
+    clock: dg.ResourceParam[Clock],
 ) -> Iterator[dg.MaterializeResult]:
     """The account's vehicles and energy sites."""
     with failing_as_dagster_does(context.retry_number):
@@ -75,7 +77,7 @@ def registries(
         for note in products.ignored:
             context.log.info("Left out: %s", note)
         yield _save_vehicles(database, products)
-        yield _save_sites(context, database, fleet_api, products)
+        yield _save_sites(context, database, fleet_api, products, clock())
 
 
 def read_products(fleet_api: FleetApi, database: Database) -> Products:
@@ -102,8 +104,8 @@ def _save_sites(
     database: Database,
     fleet_api: FleetApi,
     products: Products,
+    now: datetime,
 ) -> dg.MaterializeResult:
-    now = datetime.now(UTC)
     with database.rows() as connection:
         read_at = {site.tesla_site_id: site.site_info_at for site in known_sites(connection)}
     due = [

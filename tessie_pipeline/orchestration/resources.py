@@ -1,11 +1,12 @@
-"""What runs are given: the database and the Fleet API, made from the settings when a run starts.
+"""What runs are given: database, Fleet API and clock, made from the settings when a run starts.
 
 Secrets stay in the environment or in `TESSIE_HOME/.env` and never become Dagster configuration,
 which the UI shows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -14,6 +15,15 @@ from tessie_pipeline.store.accounts import SealedTokens
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.tesla.auth import TeslaAuth, TokenEndpoint
 from tessie_pipeline.tesla.client import FleetApi
+
+Clock = Callable[[], datetime]
+"""Gives the present in UTC."""
+
+
+@dg.resource(description="The present, in UTC.")
+def clock_resource(_: dg.InitResourceContext) -> Clock:
+    """This machine's clock."""
+    return lambda: datetime.now(UTC)
 
 
 @dg.resource(description="Postgres, from DATABASE_URL.")

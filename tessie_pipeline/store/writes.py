@@ -8,8 +8,9 @@ costs less than staging every row (`docs/decisions/0002-writes.md`).
 import adbc_driver_postgresql.dbapi as adbc
 import polars as pl
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
 
-from tessie_pipeline.store.frames import copy_in, execute, read_frame, stage
+from tessie_pipeline.store.frames import copy_in, execute, read_frame
 from tessie_pipeline.store.partitions import ensure_partitions
 from tessie_pipeline.store.partitions import lock_writes as lock_writes
 
@@ -23,7 +24,8 @@ def write_new(connection: adbc.Connection, table: sa.Table, samples: pl.DataFram
         samples: rows of `table`; of two with one key the first counts.
     """
     key = _key(table)
-    samples = samples.unique(key, keep="first").sort(key)
+    samples = samples.sort(key, maintain_order=True)  # sorted rows go in faster
+    samples = samples.filter(pl.struct(key).ne_missing(pl.struct(key).shift()))
     if samples.is_empty():
         return 0
     lock_writes(connection, table)
@@ -53,8 +55,9 @@ def replace_windows(
         return 0
     lock_writes(connection, table)
     ensure_partitions(connection, table, rows["timestamp"].dt.truncate("1d").unique())
-    staged = _stage_windows(connection, table, windows)
-    execute(connection, sa.delete(table).where(*_lies_in(table, staged, windows)))
+    merged = _merged(table, windows)
+    given = _as_rows(table, merged)
+    execute(connection, sa.delete(table).where(*_lies_in(table, given, merged)))
     return copy_in(connection, table, rows.sort(_key(table)))
 
 
@@ -63,31 +66,45 @@ def _key(table: sa.Table) -> list[str]:
 
 
 def _keys_in(connection: adbc.Connection, table: sa.Table, windows: pl.DataFrame) -> pl.DataFrame:
-    staged = _stage_windows(connection, table, windows)
-    keys = sa.select(*table.primary_key).where(*_lies_in(table, staged, windows))
-    return read_frame(connection, keys)
+    given = _as_rows(table, windows)
+    keys = sa.select(*table.primary_key).where(*_lies_in(table, given, windows))
+    # The offset makes Postgres look up window by window; joined freely, it tries each row of a
+    # subject with each of its windows.
+    found = keys.correlate(given).offset(0).lateral("found")
+    return read_frame(connection, sa.select(found).select_from(given, found))
 
 
-def _stage_windows(connection: adbc.Connection, table: sa.Table, windows: pl.DataFrame) -> sa.Table:
-    staged = sa.Table(
-        "windows",
-        sa.MetaData(),
-        sa.Column(_key(table)[0], sa.Uuid),
-        sa.Column("start", sa.DateTime(timezone=True)),
-        sa.Column("end", sa.DateTime(timezone=True)),
+def _merged(table: sa.Table, windows: pl.DataFrame) -> pl.DataFrame:
+    """The windows, those that touch as one: rows are tried with each window of their subject."""
+    subject = _key(table)[0]
+    is_apart = (pl.col("start") > pl.col("end").shift().cum_max()).over(subject).fill_null(True)
+    return (
+        windows.sort(subject, "start")
+        .group_by(subject, is_apart.cum_sum().alias("number"))
+        .agg(pl.col("start").min(), pl.col("end").max())
     )
-    stage(connection, staged, windows)
-    return staged
+
+
+def _as_rows(table: sa.Table, windows: pl.DataFrame) -> sa.FromClause:
+    """The windows inside a query, which spares the round trips of a staging table."""
+    subject, timestamp = table.primary_key
+    types = {subject.name: subject.type, "start": timestamp.type, "end": timestamp.type}
+    arrays = [
+        sa.cast(sa.literal("{" + ",".join(windows[name].cast(pl.String)) + "}"), pg.ARRAY(kind))
+        for name, kind in types.items()
+    ]
+    columns = [sa.column(name, kind) for name, kind in types.items()]
+    return sa.func.unnest(*arrays).table_valued(*columns).render_derived(name="windows")
 
 
 def _lies_in(
-    table: sa.Table, staged: sa.Table, windows: pl.DataFrame
+    table: sa.Table, given: sa.FromClause, windows: pl.DataFrame
 ) -> tuple[sa.ColumnElement[bool], ...]:
     subject = _key(table)[0]
     return (
-        table.c[subject] == staged.c[subject],
-        table.c.timestamp >= staged.c.start,
-        table.c.timestamp < staged.c.end,
+        table.c[subject] == given.c[subject],
+        table.c.timestamp >= given.c.start,
+        table.c.timestamp < given.c.end,
         # The outer bounds as constants let the planner leave out the other partitions.
         table.c.timestamp >= windows["start"].min(),
         table.c.timestamp < windows["end"].max(),

@@ -1,0 +1,135 @@
+"""The pipeline on its real parts: Postgres, the simulator over HTTP, and Dagster's own engine."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import dagster as dg
+import httpx
+import polars as pl
+import pytest
+
+from tessie_pipeline.definitions import build_defs
+from tessie_pipeline.domain.tokens import Tokens
+from tessie_pipeline.orchestration.resources import Clock, connect_fleet_api
+from tessie_pipeline.settings import Settings
+from tessie_pipeline.simulator import clock as simulated
+from tessie_pipeline.simulator.fleet import Fleet
+from tessie_pipeline.simulator.server import serving
+from tessie_pipeline.simulator.tokens import INITIAL_REFRESH_TOKEN
+from tessie_pipeline.store.accounts import SealedTokens
+from tessie_pipeline.store.database import Database
+from tessie_pipeline.store.frames import read_frame
+from tessie_pipeline.tesla.client import FleetApi
+
+KEY = "5e" * 32
+NOW = "2026-11-21T20:00:00+00:00"
+"""A Saturday noon in Sacramento and evening in Berlin, three weeks after both left summer time."""
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """A household per site behind a Fleet API, and the truth about it."""
+
+    url: str
+
+    def set_now(self, now: str) -> None:
+        """Move its clock, which stands still."""
+        httpx.post(f"{self.url}/simulator/clock", json={"now": now, "speed": 0}).raise_for_status()
+
+    def now(self) -> datetime:
+        """What its clock shows."""
+        return datetime.fromisoformat(httpx.get(f"{self.url}/simulator/clock").json()["now"])
+
+    def truth(self, path: str, **query: str) -> Any:
+        """What really happened."""
+        return httpx.get(f"{self.url}/simulator/truth/{path}", params=query).json()
+
+
+@dataclass
+class Pipeline:
+    """A database with the simulator's account, and a way to run jobs on it."""
+
+    database: Database
+    fleet_api: FleetApi
+    clock: Clock
+    instance: dg.DagsterInstance
+
+    def run(
+        self, job: str, first: date | None = None, last: date | None = None, **config: Any
+    ) -> dg.ExecuteInProcessResult:
+        """Run a job, for the dates from `first` to `last` if it has partitions."""
+        tags = {}
+        if first is not None:
+            tags["dagster/asset_partition_range_start"] = first.isoformat()
+            tags["dagster/asset_partition_range_end"] = (last or first).isoformat()
+        resources = {"database": self.database, "fleet_api": self.fleet_api, "clock": self.clock}
+        defs = build_defs(settings(), **resources)
+        return defs.resolve_job_def(job).execute_in_process(
+            run_config={
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+                "ops": {name: {"config": value} for name, value in config.items()},
+            },
+            instance=self.instance,
+            tags=tags,
+            raise_on_error=False,
+        )
+
+    def read(self, query: str) -> pl.DataFrame:
+        """The rows of a query."""
+        with self.database.frames() as connection:
+            return read_frame(connection, query)
+
+    def count(self, table: str) -> int:
+        """How many rows a table has."""
+        return int(self.read(f"select count(*) as n from {table}").item())  # noqa: S608
+
+
+def settings(**variables: str) -> Settings:
+    """Settings that come from a test alone."""
+    return Settings.load(
+        ENCRYPTION_KEY=KEY,
+        TESLA_CLIENT_ID="tests",
+        TESSIE_REQUESTS_PER_MINUTE=0,
+        TESSIE_REQUESTS_PER_SECOND=0,
+        **variables,
+    )
+
+
+@pytest.fixture
+def known(pipeline: Pipeline) -> Pipeline:
+    """A pipeline whose registries are filled."""
+    assert pipeline.run("live_poll").success
+    return pipeline
+
+
+@pytest.fixture(scope="session")
+def simulator_of_all() -> Iterator[Simulator]:
+    with serving(Fleet(seed=3, sites=2, vehicles=2), simulated.Clock(speed=0)) as url:
+        yield Simulator(url)
+
+
+@pytest.fixture
+def simulator(simulator_of_all: Simulator) -> Simulator:
+    """Two homes, in Sacramento and Berlin, with a car each; its clock stands at `NOW`."""
+    simulator_of_all.set_now(NOW)
+    return simulator_of_all
+
+
+@pytest.fixture
+def pipeline(
+    database: Database, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Pipeline]:
+    """A pipeline that knows its vehicles and sites; what fails is tried again at once."""
+    monkeypatch.setattr("tessie_pipeline.orchestration.faults.FIRST_WAIT_S", 0.0)
+    SealedTokens(database, KEY).save(Tokens(INITIAL_REFRESH_TOKEN))
+    urls = {
+        "TESSIE_FLEET_API_URL": simulator.url,
+        "TESSIE_TOKEN_URL": f"{simulator.url}/oauth2/v3/token",
+    }
+    with (
+        connect_fleet_api(settings(**urls), database) as fleet_api,
+        dg.DagsterInstance.ephemeral() as instance,
+    ):
+        yield Pipeline(database, fleet_api, simulator.now, instance)

@@ -1,0 +1,205 @@
+"""Live samples of vehicles and sites, as Dagster runs them."""
+
+from typing import Any
+
+import pytest
+
+from tessie_pipeline.tesla.client import FleetApi
+from tessie_pipeline.tesla.errors import TransientApiError
+from tessie_pipeline_tests.orchestration.conftest import Pipeline, Simulator
+
+DRIVING = "2026-11-20T17:00:00+00:00"
+"""Friday morning in Sacramento and evening in Berlin."""
+
+
+class Selective:
+    """A Fleet API that does to one method what a test wants."""
+
+    def __init__(self, fleet_api: FleetApi, **methods: Any) -> None:
+        self._fleet_api = fleet_api
+        self.__dict__.update(methods)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._fleet_api, name)
+
+
+def use(pipeline: Pipeline, **methods: Any) -> None:
+    pipeline.fleet_api = Selective(pipeline.fleet_api, **methods)  # type: ignore[assignment]
+
+
+@pytest.fixture
+def awake(simulator: Simulator) -> dict[int, Any]:
+    """The truth about the cars that are awake, by Tesla's id; at least one is."""
+    for hour in range(24):
+        simulator.set_now(f"2026-11-20T{hour:02}:00:00+00:00")
+        states = {
+            car["id"]: simulator.truth(f"vehicles/{car['id']}/state")
+            for car in simulator.truth("vehicles")
+        }
+        online = {car: state for car, state in states.items() if state["state"] == "online"}
+        if len(online) == 1:
+            return online
+    raise AssertionError("no hour at which just one car is awake")
+
+
+def test_a_poll_stores_each_waking_vehicle_and_each_site(
+    pipeline: Pipeline, awake: dict[int, Any]
+) -> None:
+    assert pipeline.run("live_poll").success
+
+    cars = pipeline.read(
+        "select v.tesla_id, s.battery_level, s.odometer, s.timestamp, s.is_stale, s.raw_data::text"
+        " from vehicle_states s join vehicles v on v.id = s.vehicle_id"
+    )
+    assert cars["tesla_id"].to_list() == list(awake)
+    (truth,) = awake.values()
+    assert cars["battery_level"].item() == pytest.approx(truth["soc_pct"], abs=1)
+    assert cars["odometer"].item() == pytest.approx(truth["odometer_mi"], abs=0.1)
+    assert not cars["is_stale"].item()
+    assert "charge_state" in cars["raw_data"].item()
+    sites = pipeline.read("select * from energy_states")
+    assert sites.height == 2
+    balance = sites.select(
+        sites["solar_power_w"] + sites["battery_power_w"] + sites["grid_power_w"]
+    ).to_series()
+    assert balance.to_list() == pytest.approx(sites["load_power_w"].to_list(), abs=2)
+
+
+def test_registries_know_what_the_simulator_built(pipeline: Pipeline, simulator: Simulator) -> None:
+    pipeline.run("live_poll")
+
+    sites = pipeline.read("select tesla_site_id, time_zone, site_name from energy_sites order by 1")
+    assert sites["time_zone"].to_list() == ["America/Los_Angeles", "Europe/Berlin"]
+    assert sites["tesla_site_id"].to_list() == [
+        site["energy_site_id"] for site in simulator.truth("sites")
+    ]
+    vins = pipeline.read("select vin from vehicles order by tesla_id")["vin"].to_list()
+    assert vins == [car["vin"] for car in simulator.truth("vehicles")]
+
+
+@pytest.mark.usefixtures("awake")
+def test_a_repeated_poll_adds_nothing(pipeline: Pipeline) -> None:
+    pipeline.run("live_poll")
+    rows = pipeline.count("vehicle_states"), pipeline.count("energy_states")
+
+    pipeline.run("live_poll")
+
+    assert (pipeline.count("vehicle_states"), pipeline.count("energy_states")) == rows == (1, 2)
+
+
+def test_a_sleeping_vehicle_is_neither_asked_nor_woken(
+    pipeline: Pipeline, awake: dict[int, Any], simulator: Simulator
+) -> None:
+    asked: list[int] = []
+    answer = pipeline.fleet_api.vehicle_data
+
+    def note(tesla_id: int) -> object:
+        asked.append(tesla_id)
+        return answer(tesla_id)
+
+    use(pipeline, vehicle_data=note)
+    pipeline.run("live_poll")
+
+    assert asked == list(awake)
+    asleep = {car["id"] for car in simulator.truth("vehicles")} - set(awake)
+    assert [simulator.truth(f"vehicles/{car}/state")["state"] for car in asleep] != ["online"]
+
+
+@pytest.mark.usefixtures("awake")
+def test_a_vehicle_that_falls_asleep_meanwhile_is_no_error(pipeline: Pipeline) -> None:
+    use(pipeline, vehicle_data=lambda _: None)
+
+    assert pipeline.run("live_poll").success
+    assert pipeline.count("vehicle_states") == 0
+
+
+@pytest.mark.usefixtures("awake")
+def test_an_undecodable_sample_is_kept_aside_and_the_sites_are_stored(pipeline: Pipeline) -> None:
+    use(
+        pipeline, vehicle_data=lambda _: {"response": {"id": 1, "charge_state": {"timestamp": "?"}}}
+    )
+
+    assert pipeline.run("live_poll").success
+
+    rejected = pipeline.read("select endpoint, reason from rejected_payloads").row(0)
+    assert rejected[0] == "vehicle_data"
+    assert "charge_state.timestamp" in rejected[1]
+    assert pipeline.count("energy_states") == 2
+
+
+def test_an_answer_of_another_vehicle_is_not_stored_as_this_one(
+    pipeline: Pipeline, awake: dict[int, Any]
+) -> None:
+    answer = pipeline.fleet_api.vehicle_data
+    (asked,) = awake
+
+    def of_another(tesla_id: int) -> object:
+        body: Any = answer(tesla_id)
+        body["response"] |= {"id": asked + 1, "id_s": str(asked + 1)}
+        return body
+
+    use(pipeline, vehicle_data=of_another)
+    pipeline.run("live_poll")
+
+    assert pipeline.count("vehicle_states") == 0
+    reason = pipeline.read("select reason from rejected_payloads").item()
+    assert reason == "the answer is of another vehicle than was asked for"
+
+
+def test_one_silent_site_does_not_cost_the_other_its_sample(pipeline: Pipeline) -> None:
+    answer = pipeline.fleet_api.live_status
+    silent: list[int] = []
+
+    def first_is_silent(tesla_site_id: int) -> object:
+        silent.append(tesla_site_id)
+        if tesla_site_id == silent[0]:
+            raise TransientApiError("504 upstream timeout")
+        return answer(tesla_site_id)
+
+    use(pipeline, live_status=first_is_silent)
+    result = pipeline.run("live_poll")
+
+    assert result.success
+    assert pipeline.count("energy_states") == 1
+    (check,) = [
+        found
+        for found in result.get_asset_check_evaluations()
+        if found.check_name == "every_site_answered"
+    ]
+    assert not check.passed
+    assert "504 upstream timeout" in str(check.metadata[str(silent[0])])
+
+
+def test_when_nobody_answers_the_step_is_tried_again_and_then_fails(pipeline: Pipeline) -> None:
+    tries: list[int] = []
+
+    def silent(tesla_site_id: int) -> object:
+        tries.append(tesla_site_id)
+        raise TransientApiError("503 service unavailable")
+
+    use(pipeline, live_status=silent)
+    result = pipeline.run("live_poll")
+
+    assert not result.success
+    assert len(tries) == 2 * 4, "two sites, one try and three more"
+    assert [event.step_key for event in result.all_events if event.is_step_failure] == [
+        "energy_states"
+    ]
+
+
+def test_a_site_without_a_time_zone_gets_that_of_the_settings(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TESSIE_TIME_ZONE", "Asia/Kolkata")
+    answer = pipeline.fleet_api.site_info
+
+    def without_zone(tesla_site_id: int) -> object:
+        body: Any = answer(tesla_site_id)
+        del body["response"]["installation_time_zone"]
+        return body
+
+    use(pipeline, site_info=without_zone)
+    pipeline.run("live_poll")
+
+    zones = pipeline.read("select time_zone from energy_sites")["time_zone"].to_list()
+    assert zones == ["Asia/Kolkata"] * 2
