@@ -32,19 +32,24 @@ NOW = "2026-11-21T20:00:00+00:00"
 class Simulator:
     """A household per site behind a Fleet API, and the truth about it."""
 
-    url: str
+    http: httpx.Client
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return str(self.http.base_url).rstrip("/")
 
     def set_now(self, now: str) -> None:
         """Move its clock, which stands still."""
-        httpx.post(f"{self.url}/simulator/clock", json={"now": now, "speed": 0}).raise_for_status()
+        self.http.post("/simulator/clock", json={"now": now, "speed": 0}).raise_for_status()
 
     def now(self) -> datetime:
         """What its clock shows."""
-        return datetime.fromisoformat(httpx.get(f"{self.url}/simulator/clock").json()["now"])
+        return datetime.fromisoformat(self.http.get("/simulator/clock").json()["now"])
 
     def truth(self, path: str, **query: str) -> Any:
         """What really happened."""
-        return httpx.get(f"{self.url}/simulator/truth/{path}", params=query).json()
+        return self.http.get(f"/simulator/truth/{path}", params=query).json()
 
 
 @dataclass
@@ -106,8 +111,12 @@ def known(pipeline: Pipeline) -> Pipeline:
 
 @pytest.fixture(scope="session")
 def simulator_of_all() -> Iterator[Simulator]:
-    with serving(Fleet(seed=3, sites=2, vehicles=2), simulated.Clock(speed=0)) as url:
-        yield Simulator(url)
+    fleet = Fleet(seed=3, sites=2, vehicles=2)
+    with (
+        serving(fleet, simulated.Clock(speed=0)) as url,
+        httpx.Client(base_url=url, timeout=30) as http,
+    ):
+        yield Simulator(http)
 
 
 @pytest.fixture

@@ -1,0 +1,121 @@
+"""What Dagster's UI shows: groups, descriptions, kinds, columns, jobs and schedules."""
+
+import json
+from datetime import UTC, date, datetime
+from itertools import pairwise
+
+import dagster as dg
+import pytest
+
+from tessie_pipeline.definitions import build_defs
+from tessie_pipeline.orchestration.calendar import in_parts
+from tessie_pipeline.orchestration.jobs import energy_days_schedule
+from tessie_pipeline.store import tables
+from tessie_pipeline_tests.orchestration.conftest import KEY, Pipeline, settings
+
+GRAPH = {
+    "vehicles": ("registries", set()),
+    "energy_sites": ("registries", set()),
+    "vehicle_states": ("live", {"vehicles"}),
+    "energy_states": ("live", {"energy_sites"}),
+    "energy_history": ("energy", {"energy_sites"}),
+    "energy_intervals": ("energy", {"energy_history"}),
+    "energy_daily": ("energy", {"energy_intervals"}),
+}
+
+
+@pytest.fixture(scope="module")
+def defs() -> dg.Definitions:
+    return build_defs(settings(TESSIE_POLL_CRON="*/7 * * * *"))
+
+
+@pytest.fixture(scope="module")
+def specs(defs: dg.Definitions) -> dict[str, dg.AssetSpec]:
+    return {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
+
+
+def test_the_graph_is_the_design(specs: dict[str, dg.AssetSpec]) -> None:
+    found = {
+        name: (spec.group_name, {dep.asset_key.to_user_string() for dep in spec.deps})
+        for name, spec in specs.items()
+    }
+    assert found == GRAPH
+
+
+@pytest.mark.parametrize("name", GRAPH)
+def test_every_asset_says_what_it_is(specs: dict[str, dg.AssetSpec], name: str) -> None:
+    spec = specs[name]
+
+    assert spec.description
+    assert "postgres" in spec.kinds
+    schema = spec.metadata["dagster/column_schema"]
+    table = tables.metadata.tables[name]
+    assert [column.name for column in schema.columns] == [column.name for column in table.columns]
+    assert all(column.description for column in schema.columns)
+
+
+def test_the_energy_chain_backfills_a_range_as_one_run(specs: dict[str, dg.AssetSpec]) -> None:
+    chain = [specs[name] for name in ("energy_history", "energy_intervals", "energy_daily")]
+
+    assert len({spec.partitions_def for spec in chain}) == 1
+    assert specs["energy_daily"].partitions_def is not None
+
+
+def test_jobs_run_in_one_process(defs: dg.Definitions) -> None:
+    for name in ("live_poll", "energy_days"):
+        assert defs.resolve_job_def(name).executor_def is dg.in_process_executor
+
+
+def test_polling_follows_the_setting(defs: dg.Definitions) -> None:
+    polling = defs.resolve_schedule_def("live_poll_schedule")
+
+    assert polling.cron_schedule == "*/7 * * * *"
+    assert polling.default_status is dg.DefaultScheduleStatus.RUNNING
+
+
+def test_the_daily_run_covers_the_week_that_is_over_everywhere() -> None:
+    noon = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_schedule_context(instance, scheduled_execution_time=noon)
+        request = energy_days_schedule(context)
+
+    assert isinstance(request, dg.RunRequest)
+    assert request.tags["dagster/asset_partition_range_start"] == "2026-11-14"
+    assert request.tags["dagster/asset_partition_range_end"] == "2026-11-20"
+
+
+def test_a_poll_is_left_out_while_the_one_before_still_runs(defs: dg.Definitions) -> None:
+    schedule = defs.resolve_schedule_def("live_poll_schedule")
+    job = defs.resolve_job_def("live_poll")
+    with dg.instance_for_test() as instance:
+        idle = schedule(dg.build_schedule_context(instance))
+        instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+        busy = schedule(dg.build_schedule_context(instance))
+
+    assert isinstance(idle, dg.RunRequest)
+    assert isinstance(busy, dg.SkipReason)
+
+
+def test_a_large_range_is_written_in_parts_that_tile_it() -> None:
+    parts = list(in_parts(date(2026, 1, 1), date(2027, 1, 1), sites=100))
+
+    assert parts[0] == (date(2026, 1, 1), date(2026, 1, 21))
+    assert parts[-1][1] == date(2027, 1, 1)
+    assert all(before[1] == after[0] for before, after in pairwise(parts))
+
+
+def test_nothing_secret_reaches_dagster(known: Pipeline) -> None:
+    known.run("energy_days", date(2026, 11, 10))
+
+    shown = json.dumps(
+        [
+            str(record.event_log_entry)
+            for run in known.instance.get_runs()
+            for record in known.instance.get_records_for_run(run.run_id).records
+        ]
+    )
+    tokens = known.fleet_api._http.auth._tokens  # type: ignore[union-attr]
+    password = known.database.url().split(":")[2].split("@")[0]
+    for secret in (KEY, tokens.access_token, tokens.refresh_token, password):
+        assert len(secret) > 8
+        assert secret not in shown
