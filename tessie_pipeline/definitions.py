@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 
 from tessie_pipeline.orchestration import energy, live_states, registries
-from tessie_pipeline.orchestration.jobs import energy_days, live_poll, schedules
+from tessie_pipeline.orchestration.jobs import jobs, schedules
 from tessie_pipeline.orchestration.resources import (
     clock_resource,
     database_resource,
@@ -18,7 +18,7 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
     """The project's definitions; `resources` replace those of the same names."""
     return dg.Definitions(
         assets=dg.load_assets_from_modules([registries, live_states, energy]),
-        jobs=[live_poll, energy_days],
+        jobs=jobs(settings.log_level),
         schedules=schedules(settings.poll_cron),
         resources={
             "database": database_resource,

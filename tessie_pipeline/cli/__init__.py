@@ -17,6 +17,8 @@ from tessie_pipeline.tesla.errors import FleetApiError
 
 __all__ = ["main"]
 
+ASK_AGAIN_S = 0.5
+
 _SAID_IN_A_SENTENCE = (
     CliError,
     SettingsError,
@@ -29,7 +31,8 @@ _SAID_IN_A_SENTENCE = (
 
 def main() -> None:
     """Run the command; what a person can mend is said in a sentence, without a traceback."""
-    signal.signal(signal.SIGTERM, _leave)
+    for number in (signal.SIGTERM, signal.SIGALRM):
+        signal.signal(number, _leave)
     # A shell starts background jobs with SIGINT ignored, which Dagster would inherit.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -38,6 +41,8 @@ def main() -> None:
         _say(str(error))
     except sa.exc.OperationalError as error:
         _say(f"Postgres does not answer: {error.orig}")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _say(sentence: str) -> None:
@@ -45,6 +50,15 @@ def _say(sentence: str) -> None:
     sys.exit(1)
 
 
-def _leave(number: int, _: FrameType | None) -> None:
-    """Leave through every `finally`, so that servers are stopped on SIGTERM as on Ctrl-C."""
-    sys.exit(128 + number)
+def _leave(_: int, __: FrameType | None) -> None:
+    """Leave through every `finally`, so that servers are stopped on SIGTERM as on Ctrl-C.
+
+    Python drops an exception that is raised while it runs a callback of its own, so an alarm asks
+    again until the exception is on its way.
+    """
+    under_way = sys.exception()
+    while under_way is not None and not isinstance(under_way, SystemExit):
+        under_way = under_way.__context__
+    if under_way is None:
+        signal.setitimer(signal.ITIMER_REAL, ASK_AGAIN_S)
+        sys.exit(128 + signal.SIGTERM)

@@ -1,4 +1,7 @@
-"""The commands and their options; what they do is in the modules beside this one."""
+"""The commands and their options; what they do is in the modules beside this one.
+
+Those that need Dagster import it when they are called: it takes two seconds.
+"""
 
 import shlex
 from datetime import datetime
@@ -8,12 +11,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from tessie_pipeline.cli import app_exports, demo, household, status, up
-from tessie_pipeline.cli.environment import CliError, environment, prepare
+from tessie_pipeline.cli import app_exports, household
+from tessie_pipeline.cli.environment import (
+    CliError,
+    embedded_postgres,
+    environment,
+    prepare,
+)
 from tessie_pipeline.domain.tokens import Tokens
 from tessie_pipeline.settings import Settings
 from tessie_pipeline.store import migrations
-from tessie_pipeline.store.embedded import EmbeddedPostgres
 from tessie_pipeline.tesla.auth import TokenEndpoint
 
 app = typer.Typer(
@@ -33,26 +40,30 @@ Port = Annotated[int, typer.Option(min=0, max=65535)]
 @app.command("demo")
 def run_demo(days: Annotated[int, typer.Option(min=1, max=365)] = 60) -> None:
     """Fill the database from a simulated household, through Dagster, and show what came of it."""
+    from tessie_pipeline.cli import demo
+
     demo.run(console, days)
 
 
 @app.command("up")
 def run_up(
-    host: str = up.DEFAULT_HOST,
-    port: Port = up.DEFAULT_PORT,
+    host: Annotated[str, typer.Option(help="Where the UI listens.")] = "127.0.0.1",
+    port: Port = 3000,
     simulator_port: Port = household.DEFAULT_PORT,
 ) -> None:
     """Serve the Dagster UI with schedules and sensors on, until Ctrl-C."""
+    from tessie_pipeline.cli import up
+
     up.run(console, host, port, simulator_port)
 
 
 @app.command("down")
 def run_down() -> None:
     """Stop the embedded Postgres, whoever uses it; the data stay."""
-    settings = Settings.load()
-    if settings.database_url is not None:
+    postgres = embedded_postgres(Settings.load())
+    if postgres is None:
         raise CliError("DATABASE_URL names a server that tessie did not start: nothing to stop")
-    was_running = EmbeddedPostgres(settings.home).stop()
+    was_running = postgres.stop()
     console.print("Postgres is stopped." if was_running else "Postgres was not running.")
 
 
@@ -111,6 +122,8 @@ def run_login() -> None:
 @app.command("status")
 def run_status() -> None:
     """Show the last poll, row counts, and how fresh the data are."""
+    from tessie_pipeline.cli import status
+
     with environment() as env:
         status.show(console, env)
 
@@ -119,10 +132,10 @@ def run_status() -> None:
 def run_url() -> None:
     """Print the database URL for BI tools, with a role that can only read."""
     settings = Settings.load()
-    if settings.database_url is not None:
-        print(settings.database_url.get_secret_value())
+    postgres = embedded_postgres(settings)
+    if postgres is None:
+        print(settings.require("database_url"))
         return
-    postgres = EmbeddedPostgres(settings.home)
     if not postgres.is_running():
         postgres.start_and_keep()
         Console(stderr=True).print("Postgres was started; `tessie down` stops it.")
@@ -132,9 +145,9 @@ def run_url() -> None:
 @app.command("env")
 def run_env(simulator_port: Port = household.DEFAULT_PORT) -> None:
     """Print the environment for Dagster's own commands: eval "$(tessie env)"."""
-    settings = Settings.load()
-    if settings.database_url is None:
-        EmbeddedPostgres(settings.home).start_and_keep()
+    postgres = embedded_postgres(Settings.load())
+    if postgres is not None:
+        postgres.start_and_keep()
     with environment() as env:
         prepare(env)
         url = household.url(household.DEFAULT_HOST, simulator_port) if env.is_simulated else None

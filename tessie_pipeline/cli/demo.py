@@ -20,6 +20,7 @@ from tessie_pipeline.cli import app_exports, summary
 from tessie_pipeline.cli.environment import PROJECT, CliError, Environment, environment, prepare
 from tessie_pipeline.cli.household import simulated
 from tessie_pipeline.cli.runs import instance, run_job
+from tessie_pipeline.orchestration.jobs import ENERGY_DAYS, LIVE_POLL
 from tessie_pipeline.store.tables import energy_history
 
 POLLS = 9
@@ -69,7 +70,7 @@ def _poll(progress: Progress, dagster: dg.DagsterInstance, simulator_url: str) -
         moment = now - poll * POLL_EVERY
         clock = httpx.post(f"{simulator_url}/simulator/clock", json={"now": moment.isoformat()})
         clock.raise_for_status()
-        run_job(dagster, "live_poll")
+        run_job(dagster, LIVE_POLL)
         progress.advance(step)
 
 
@@ -81,7 +82,7 @@ def _backfill(progress: Progress, dagster: dg.DagsterInstance, env: Environment,
         f"Backfilling {days} days as one Dagster run", total=days * KINDS_PER_DAY
     )
     with _watching_answers(progress, step, env):
-        run_job(dagster, "energy_days", (first, yesterday))
+        run_job(dagster, ENERGY_DAYS, (first, yesterday))
     progress.update(step, completed=days * KINDS_PER_DAY)
 
 

@@ -6,7 +6,7 @@ Without credentials of a Tesla application the pipeline talks to the simulator.
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from tessie_pipeline.store import migrations
 from tessie_pipeline.store.accounts import NoAccountError, SealedTokens
 from tessie_pipeline.store.dagster_storage import create_dagster_schema, dagster_url
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.embedded import EmbeddedPostgres
+from tessie_pipeline.store.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from tessie_pipeline.store.shared_files import exclusive
 
 PROJECT = Path(__file__).parents[2]
@@ -113,12 +113,24 @@ def stored_account_is_simulated(tokens: SealedTokens) -> bool | None:
         return None
 
 
+def embedded_postgres(settings: Settings) -> EmbeddedPostgres | None:
+    """The embedded server, unless DATABASE_URL names another one."""
+    postgres = EmbeddedPostgres(settings.home)
+    if settings.database_url is None:
+        return postgres
+    with suppress(EmbeddedPostgresError):
+        if settings.database_url.get_secret_value() == postgres.url:
+            return postgres
+    return None
+
+
 @contextmanager
 def _database_url(settings: Settings) -> Iterator[str]:
-    if settings.database_url is not None:
-        yield settings.database_url.get_secret_value()
+    postgres = embedded_postgres(settings)
+    if postgres is None:
+        yield settings.require("database_url")
         return
-    with EmbeddedPostgres(settings.home).running() as url:
+    with postgres.running() as url:
         yield url
 
 

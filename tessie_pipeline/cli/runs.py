@@ -18,10 +18,15 @@ from tessie_pipeline.settings import Settings
 
 @contextmanager
 def instance(variables: Mapping[str, str]) -> Iterator[dg.DagsterInstance]:
-    """Dagster's instance under `variables`, which become this process's environment."""
+    """Dagster's instance under `variables`, which are this process's environment for the block."""
+    before = dict(os.environ)
     os.environ.update(variables)
-    with dg.DagsterInstance.get() as dagster_instance:
-        yield dagster_instance
+    try:
+        with dg.DagsterInstance.get() as dagster_instance:
+            yield dagster_instance
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def run_job(
@@ -36,13 +41,8 @@ def run_job(
     if days is not None:
         tags[ASSET_PARTITION_RANGE_START_TAG] = days[0].isoformat()
         tags[ASSET_PARTITION_RANGE_END_TAG] = days[1].isoformat()
-    job = build_defs(Settings.load()).resolve_job_def(name)
-    result = job.execute_in_process(
-        run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
-        instance=dagster_instance,
-        tags=tags,
-        raise_on_error=False,
-    )
+    job = build_defs(Settings.load(LOG_LEVEL="ERROR")).resolve_job_def(name)
+    result = job.execute_in_process(instance=dagster_instance, tags=tags, raise_on_error=False)
     if not result.success:
         faults = [
             f"{event.step_key}: {event.step_failure_data.error}"

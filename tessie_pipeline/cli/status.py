@@ -8,8 +8,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tessie_pipeline.cli.environment import Environment
+from tessie_pipeline.cli.environment import Environment, embedded_postgres
 from tessie_pipeline.cli.runs import instance
+from tessie_pipeline.orchestration.jobs import LIVE_POLL
 from tessie_pipeline.store import migrations, tables
 from tessie_pipeline.store.database import Database
 
@@ -29,7 +30,8 @@ _SHOWN = {
 def show(console: Console, environment: Environment) -> None:
     """Print the state of the pipeline; a database without tables is said to be empty."""
     settings = environment.settings
-    where = "DATABASE_URL" if settings.database_url else f"embedded, in {settings.home}"
+    is_embedded = embedded_postgres(settings) is not None
+    where = f"embedded, in {settings.home}" if is_embedded else "as DATABASE_URL says"
     source = "the simulator" if environment.is_simulated else settings.fleet_api_url
     state = migrations.status(environment.database)
     facts = Table.grid(padding=(0, 3))
@@ -82,7 +84,7 @@ def age(span: timedelta) -> str:
 def _last_runs(environment: Environment) -> dict[str, str]:
     """When the live samples and the days were last made, and how the last poll ended."""
     with instance(environment.variables()) as dagster:
-        polls = dagster.get_run_records(dg.RunsFilter(job_name="live_poll"), limit=1)
+        polls = dagster.get_run_records(dg.RunsFilter(job_name=LIVE_POLL), limit=1)
         days = dagster.get_latest_materialization_event(dg.AssetKey("energy_daily"))
     now = datetime.now(UTC)
     last_poll = last_days = "never"

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,8 +17,6 @@ from tessie_pipeline.cli.environment import PROJECT, CliError, environment, prep
 from tessie_pipeline.cli.household import simulated
 from tessie_pipeline.cli.runs import instance
 
-DEFAULT_HOST = "127.0.0.1"
-DEFAULT_PORT = 3000
 START_S = 120
 STOP_S = 30
 
@@ -26,8 +25,9 @@ def run(console: Console, host: str, port: int, simulator_port: int) -> None:
     """Serve until Ctrl-C or SIGTERM; everything that was started is stopped.
 
     Raises:
-        CliError: Dagster did not start, or stopped by itself.
+        CliError: the port is taken, or Dagster did not start or stopped by itself.
     """
+    _check_free(host, port)
     with environment() as env:
         prepare(env)
         with simulated(simulator_port) if env.is_simulated else nullcontext() as simulator_url:
@@ -35,9 +35,10 @@ def run(console: Console, host: str, port: int, simulator_port: int) -> None:
             with instance(variables):
                 pass  # Dagster's own tables are made by one process, before several need them
             log = env.settings.home / "dagster" / "dagster.log"
+            log_level = env.settings.log_level.lower()
             command = [
                 *(sys.executable, "-m", "dagster", "dev", "--workspace", "workspace.yaml"),
-                *("--host", host, "--port", str(port), "--log-level", "warning"),
+                *("--host", host, "--port", str(port), "--log-level", log_level),
             ]
             with log.open("ab") as output, _process(command, variables, output) as dagster:
                 _wait_until_ready(dagster, f"http://{host}:{port}", str(log))
@@ -51,6 +52,17 @@ def run(console: Console, host: str, port: int, simulator_port: int) -> None:
                     console.print("Stopping …")
                     return
                 raise CliError(f"Dagster stopped by itself; its log is {log}")
+
+
+def _check_free(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise CliError(
+                f"The UI cannot listen on {host}:{port} ({error.strerror}): choose with --port"
+            ) from None
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
@@ -18,19 +19,31 @@ HISTORY_CRON = "30 12 * * *"
 HEALED_DAYS = 7
 """How many days back the daily run looks; days that are complete cost no request."""
 
-live_poll = dg.define_asset_job(
-    "live_poll",
-    selection=["vehicles", "energy_sites", "vehicle_states", "energy_states"],
-    executor_def=dg.in_process_executor,
-    description="One sample of every vehicle that is awake and of every energy site.",
-)
+LIVE_POLL = "live_poll"
+ENERGY_DAYS = "energy_days"
 
-energy_days = dg.define_asset_job(
-    "energy_days",
-    selection=["energy_history", "energy_intervals", "energy_daily"],
-    executor_def=dg.in_process_executor,
-    description="Tesla's history of each day, its intervals and its sums; a range is one run.",
-)
+
+def jobs(log_level: str) -> list[UnresolvedAssetJobDefinition]:
+    """All jobs; their runs log to the console from `log_level` on."""
+    config = {"loggers": {"console": {"config": {"log_level": log_level}}}}
+    return [
+        dg.define_asset_job(
+            LIVE_POLL,
+            selection=["vehicles", "energy_sites", "vehicle_states", "energy_states"],
+            executor_def=dg.in_process_executor,
+            config=config,
+            description="One sample of every vehicle that is awake and of every energy site.",
+        ),
+        dg.define_asset_job(
+            ENERGY_DAYS,
+            selection=["energy_history", "energy_intervals", "energy_daily"],
+            executor_def=dg.in_process_executor,
+            config=config,
+            description="Tesla's history of each day, its intervals and its sums; any range of "
+            "days is one run.",
+        ),
+    ]
+
 
 _UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
@@ -41,17 +54,17 @@ _UNFINISHED = [
 
 
 def live_poll_schedule(cron: str) -> dg.ScheduleDefinition:
-    """Run `live_poll` at `cron` (UTC); a poll that comes while one still runs is left out."""
+    """Run `LIVE_POLL` at `cron` (UTC); a poll that comes while one still runs is left out."""
 
     @dg.schedule(
-        job=live_poll,
+        job_name=LIVE_POLL,
         cron_schedule=cron,
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
     )
     def live_poll_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         """Samples of all vehicles and sites."""
-        unfinished = dg.RunsFilter(job_name=live_poll.name, statuses=_UNFINISHED)
+        unfinished = dg.RunsFilter(job_name=LIVE_POLL, statuses=_UNFINISHED)
         if context.instance.get_runs_count(unfinished):
             return dg.SkipReason("The poll before this one still runs.")
         return dg.RunRequest()
@@ -60,7 +73,7 @@ def live_poll_schedule(cron: str) -> dg.ScheduleDefinition:
 
 
 @dg.schedule(
-    job=energy_days,
+    job_name=ENERGY_DAYS,
     cron_schedule=HISTORY_CRON,
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,

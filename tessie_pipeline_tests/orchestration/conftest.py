@@ -60,6 +60,7 @@ class Pipeline:
     fleet_api: FleetApi
     clock: Clock
     instance: dg.DagsterInstance
+    log_level: str = "ERROR"
 
     def run(
         self, job: str, first: date | None = None, last: date | None = None, **config: Any
@@ -70,12 +71,11 @@ class Pipeline:
             tags["dagster/asset_partition_range_start"] = first.isoformat()
             tags["dagster/asset_partition_range_end"] = (last or first).isoformat()
         resources = {"database": self.database, "fleet_api": self.fleet_api, "clock": self.clock}
-        defs = build_defs(settings(), **resources)
+        defs = build_defs(settings(LOG_LEVEL=self.log_level), **resources)
         return defs.resolve_job_def(job).execute_in_process(
-            run_config={
-                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-                "ops": {name: {"config": value} for name, value in config.items()},
-            },
+            run_config={"ops": {name: {"config": value} for name, value in config.items()}}
+            if config
+            else None,
             instance=self.instance,
             tags=tags,
             raise_on_error=False,

@@ -10,8 +10,6 @@ import dagster as dg
 from tessie_pipeline.definitions import build_defs
 from tessie_pipeline.settings import Settings
 
-QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-
 
 def main(first: str, last: str) -> None:
     """Run the job in this process."""
@@ -19,9 +17,9 @@ def main(first: str, last: str) -> None:
         "dagster/asset_partition_range_start": first,
         "dagster/asset_partition_range_end": last,
     }
-    job = build_defs(Settings.load()).resolve_job_def("energy_days")
+    job = build_defs(Settings.load(LOG_LEVEL="ERROR")).resolve_job_def("energy_days")
     with dg.DagsterInstance.ephemeral() as instance:
-        job.execute_in_process(run_config=QUIET, instance=instance, tags=tags)
+        job.execute_in_process(instance=instance, tags=tags)
 
 
 if __name__ == "__main__":

@@ -73,6 +73,16 @@ def test_polling_follows_the_setting(defs: dg.Definitions) -> None:
     assert polling.default_status is dg.DefaultScheduleStatus.RUNNING
 
 
+@pytest.mark.parametrize("level", ["DEBUG", "ERROR"])
+def test_runs_log_from_the_level_of_the_settings(
+    known: Pipeline, capfd: pytest.CaptureFixture[str], level: str
+) -> None:
+    known.log_level = level
+    known.run("live_poll")
+
+    assert ("STEP_SUCCESS" in capfd.readouterr().err) == (level == "DEBUG")
+
+
 def test_the_daily_run_covers_the_week_that_is_over_everywhere() -> None:
     noon = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
     with dg.DagsterInstance.ephemeral() as instance:

@@ -1,0 +1,157 @@
+"""A newcomer's path: demo, status, url, import, down. The tests go through it in order."""
+
+import shlex
+import stat
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tessie_pipeline.cli.environment import PROJECT
+from tessie_pipeline_tests.cli.conftest import Tessie
+
+JANUARY = PROJECT / "docs" / "examples" / "app_export" / "2023-01.csv"
+
+
+@pytest.fixture(scope="module")
+def demo(tessie: Tessie) -> str:
+    """What the demo printed."""
+    process = tessie.start("demo", "--days", "8")
+    printed, _ = process.communicate(timeout=180)
+    assert process.returncode == 0, printed
+    return str(printed)
+
+
+@pytest.fixture(scope="module")
+def reader_url(tessie: Tessie, demo: str) -> str:
+    assert demo
+    return tessie("url").stdout
+
+
+def query(url: str, statement: str) -> list[tuple[object, ...]]:
+    engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg2"))
+    with engine.connect() as connection:
+        rows = [tuple(row) for row in connection.execute(sa.text(statement))]
+    engine.dispose()
+    return rows
+
+
+def test_the_demo_shows_what_was_stored_and_what_to_do_next(demo: str) -> None:
+    assert "energy_daily" in demo
+    assert f"{8 + 365}" in demo
+    assert "The last seven days of energy" in demo
+    assert "tessie up" in demo
+    assert "Traceback" not in demo
+
+
+def test_the_key_is_kept_where_only_its_owner_reads_it(tessie: Tessie, demo: str) -> None:
+    file = tessie.home / ".env"
+
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    key = file.read_text().strip().removeprefix("ENCRYPTION_KEY=")
+    assert len(key) == 64
+    assert key not in demo
+
+
+def test_the_backfill_was_one_run(tessie: Tessie, demo: str) -> None:
+    assert demo
+    owner_url = _variables(tessie)["DATABASE_URL"]
+    jobs = query(
+        owner_url, "select pipeline_name, count(*) from dagster.runs group by 1 order by 1"
+    )
+    assert jobs == [("energy_days", 1), ("live_poll", 9)]
+
+
+def test_a_bi_tool_can_read_the_views_and_nothing_else(reader_url: str) -> None:
+    assert query(reader_url, "select count(*) from bi.energy_daily") == [(8 + 365,)]
+    assert query(reader_url, "select count(*) from bi.vehicles_now") == [(2,)]
+    with pytest.raises(sa.exc.DBAPIError, match="permission denied for schema private"):
+        query(reader_url, "select * from private.user_config")
+    with pytest.raises(sa.exc.DBAPIError, match="permission denied for table energy_daily"):
+        query(reader_url, "set transaction read write; delete from energy_daily")
+
+
+def test_the_status_names_the_last_poll_and_the_rows(tessie: Tessie, demo: str) -> None:
+    assert demo
+    status = tessie("status").stdout
+
+    assert "Last poll" in status
+    assert "success" in status
+    assert f"{8 + 365}" in status
+    assert "the simulator" in status
+
+
+def test_importing_again_changes_nothing(tessie: Tessie, demo: str) -> None:
+    assert demo
+    result = tessie("import", "app-export", str(JANUARY))
+
+    assert result.returncode == 0, result.stderr
+    assert "31 days from 2023-01-01 to 2023-01-31: 0 written" in result.stdout
+
+
+def test_a_broken_row_is_named_with_file_and_line_and_the_others_load(
+    tessie: Tessie, demo: str, tmp_path: Path
+) -> None:
+    assert demo
+    lines = JANUARY.read_text().replace("2023-01", "2022-01").splitlines()
+    lines[3] = lines[3].replace(",25.0,", ",many,")
+    broken = tmp_path / "2022-01.csv"
+    broken.write_text("\n".join(lines))
+
+    result = tessie("import", "app-export", str(broken))
+
+    assert result.returncode == 0, result.stderr
+    assert "2022-01.csv:4:" in result.stdout
+    assert "30 days from 2022-01-01 to 2022-01-31: 30 written" in result.stdout
+
+
+def test_an_unreadable_file_is_reported_after_the_others_loaded(
+    tessie: Tessie, demo: str, tmp_path: Path
+) -> None:
+    assert demo
+    no_export = tmp_path / "notes.csv"
+    no_export.write_text("shopping list\n")
+
+    result = tessie("import", "app-export", str(no_export), str(JANUARY))
+
+    assert result.returncode == 1
+    assert "notes.csv" in result.stderr
+    assert "31 days" in result.stdout
+
+
+def test_an_unknown_site_is_said_in_a_sentence(tessie: Tessie, demo: str) -> None:
+    assert demo
+    result = tessie("import", "app-export", "--site", "Elsewhere", str(JANUARY))
+
+    assert result.returncode == 1
+    assert "There is no energy site Elsewhere" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_simulated_home_is_not_polled_with_credentials(tessie: Tessie, demo: str) -> None:
+    assert demo
+    result = tessie("env", TESLA_CLIENT_ID="mine")
+
+    assert result.returncode == 1
+    assert "This database holds a simulated household" in result.stderr
+
+
+def test_down_stops_the_server_and_the_data_stay(tessie: Tessie, demo: str) -> None:
+    assert demo
+    assert "Postgres is stopped" in tessie("down").stdout
+    assert "Postgres was not running" in tessie("down").stdout
+
+    assert f"{8 + 365 + 30}" in tessie("status").stdout
+
+
+def test_migrations_go_down_and_up_again(tessie: Tessie, demo: str) -> None:
+    assert demo
+    assert "at 0001" in tessie("migrate", "--status").stdout
+    assert "at nothing" in tessie("migrate", "--down").stdout
+    assert "none: run `tessie migrate`" in tessie("status").stdout
+    assert "at 0001" in tessie("migrate").stdout
+
+
+def _variables(tessie: Tessie) -> dict[str, str]:
+    exports = tessie("env").stdout.removeprefix("export ").split(" export ")
+    return dict(shlex.split(export)[0].split("=", 1) for export in exports)
