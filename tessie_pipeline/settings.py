@@ -36,7 +36,7 @@ def _hex_key(value: SecretStr) -> SecretStr:
 
 
 def _postgres_url(value: SecretStr) -> SecretStr:
-    if not re.match(r"postgres(ql)?(\+\w+)?://.+/.+", value.get_secret_value()):
+    if not re.match(r"postgres(ql)?(\+\w+)?://[^/]*/.+", value.get_secret_value()):
         raise ValueError("should look like postgresql://user:password@host:5432/database")
     return value
 
@@ -72,7 +72,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
-    home: Path = Field(default_factory=_default_home, validation_alias="TESSIE_HOME")
+    home: Annotated[Path, AfterValidator(Path.expanduser)] = Field(
+        default_factory=_default_home, validation_alias="TESSIE_HOME"
+    )
     database_url: Annotated[SecretStr, AfterValidator(_postgres_url)] | None = Field(
         None, validation_alias="DATABASE_URL"
     )
@@ -100,14 +102,20 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:
-        """Settings from the environment, then `.env` in `TESSIE_HOME`; `overrides` win over both.
+        """Settings from the environment, then `.env` in `TESSIE_HOME`.
+
+        Args:
+            overrides: values that win over both, by the names of their variables.
 
         Raises:
             SettingsError: a value is wrong; the sentence names the variable and what it should be.
         """
-        home = Path(os.environ.get("TESSIE_HOME") or _default_home())
+        given = overrides.get("TESSIE_HOME") or os.environ.get("TESSIE_HOME")
+        file = Path(given or _default_home()).expanduser() / ".env"
         try:
-            return cls(_env_file=home / ".env", _env_ignore_empty=True, **overrides)
+            return cls(_env_file=file, _env_ignore_empty=True, **overrides)
+        except UnicodeDecodeError:
+            raise SettingsError(f"{file} should be text in UTF-8") from None
         except ValidationError as error:
             lines = [
                 f"{fault['loc'][0]}: {fault['msg'].removeprefix('Value error, ')}"

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import sqlalchemy as sa
@@ -15,10 +17,16 @@ _numbers = count()
 
 
 @pytest.fixture(scope="session")
-def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.URL]:
-    """The owner's URL of an embedded Postgres that runs while the tests do."""
-    home = tmp_path_factory.mktemp("postgres")
-    with EmbeddedPostgres(home, durable=False).running() as url:
+def server_url() -> Iterator[sa.URL]:
+    """The owner's URL of an embedded Postgres that runs while the tests do.
+
+    Its home is outside pytest's own directory, from which another run takes the search permission
+    that the server, as another user, depends on.
+    """
+    with (
+        TemporaryDirectory(prefix="tessie-tests-") as home,
+        EmbeddedPostgres(Path(home), durable=False).running() as url,
+    ):
         yield sa.make_url(url)
 
 
@@ -35,16 +43,17 @@ def template(server_url: sa.URL) -> str:
 @pytest.fixture
 def database(server_url: sa.URL, template: str) -> Iterator[Database]:
     """A migrated, empty database of the test's own."""
-    yield from _new_database(server_url, f"template {template}")
+    yield from new_database(server_url, f"template {template}")
 
 
 @pytest.fixture
 def bare_database(server_url: sa.URL) -> Iterator[Database]:
     """A database of the test's own, without any table."""
-    yield from _new_database(server_url, "")
+    yield from new_database(server_url, "")
 
 
-def _new_database(server_url: sa.URL, options: str) -> Iterator[Database]:
+def new_database(server_url: sa.URL, options: str) -> Iterator[Database]:
+    """A database that is dropped when the iterator is closed."""
     name = f"test_{next(_numbers)}"
     _execute(server_url, f"create database {name} {options}")
     database = Database(_url(server_url, name))

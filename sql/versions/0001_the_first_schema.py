@@ -10,7 +10,6 @@ branch_labels = None
 depends_on = None
 
 
-PARTITIONED = ("vehicle_states", "energy_states", "energy_intervals")
 WITH_UPDATED_AT = ("private.user_config", "vehicles", "drivers", "energy_sites")
 
 
@@ -1047,8 +1046,6 @@ def upgrade() -> None:
         comment="Tesla's calendar_history answers as received, one per site, kind and local day.",
     )
 
-    for table in PARTITIONED:
-        op.execute(f"create table {table}_default partition of {table} default")
     op.execute(
         """
         create function set_updated_at() returns trigger language plpgsql as $$

@@ -7,7 +7,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -56,11 +56,6 @@ class Environment:
             "TESSIE_DAGSTER_DIR": str(home / "dagster"),
         }
         return variables | (_simulator_variables(simulator_url) if simulator_url else {})
-
-    def with_simulator(self, simulator_url: str) -> "Environment":
-        """The same, with the simulator at `simulator_url` in Tesla's place."""
-        overrides = _simulator_variables(simulator_url)
-        return replace(self, settings=Settings.load(**overrides))
 
     def tokens(self) -> SealedTokens:
         """The account's tokens, under the key of the settings; on first use one is made."""
@@ -148,7 +143,7 @@ def _new_key(home: Path) -> SecretStr:
     """A new ENCRYPTION_KEY, added to `.env` in the project's home, which only its owner reads."""
     home.mkdir(parents=True, exist_ok=True)
     with exclusive(home / "env.lock"):
-        made_meanwhile = Settings.load().encryption_key
+        made_meanwhile = Settings.load(TESSIE_HOME=home).encryption_key
         if made_meanwhile:
             return made_meanwhile
         key = secrets.token_hex(32)

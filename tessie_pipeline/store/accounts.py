@@ -70,15 +70,15 @@ class SealedTokens:
             access = Sealed(
                 row["access_token_encrypted"], row["access_token_iv"], row["access_token_tag"]
             )
-            access_token = unseal(self.encryption_key, access, row["id"].bytes)
+            access_token = unseal(self.encryption_key, access, _bound(row["id"], "access"))
         return row["id"], Tokens(
-            unseal(self.encryption_key, refresh, row["id"].bytes),
+            unseal(self.encryption_key, refresh, _bound(row["id"], "refresh")),
             access_token,
             row["access_token_expires_at"],
         )
 
     def _write(self, connection: sa.Connection, account: UUID, tokens: Tokens) -> None:
-        refresh = seal(self.encryption_key, tokens.refresh_token, account.bytes)
+        refresh = seal(self.encryption_key, tokens.refresh_token, _bound(account, "refresh"))
         values = {
             "tesla_refresh_token_encrypted": refresh.ciphertext,
             "encryption_iv": refresh.iv,
@@ -89,10 +89,15 @@ class SealedTokens:
             "access_token_expires_at": tokens.expires_at,
         }
         if tokens.access_token is not None:
-            access = seal(self.encryption_key, tokens.access_token, account.bytes)
+            access = seal(self.encryption_key, tokens.access_token, _bound(account, "access"))
             values |= {
                 "access_token_encrypted": access.ciphertext,
                 "access_token_iv": access.iv,
                 "access_token_tag": access.tag,
             }
         connection.execute(sa.update(user_config).where(user_config.c.id == account).values(values))
+
+
+def _bound(account: UUID, kind: str) -> bytes:
+    """What a sealed token is bound to, so that it opens neither elsewhere nor as the other kind."""
+    return account.bytes + kind.encode()

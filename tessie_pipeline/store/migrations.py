@@ -46,6 +46,8 @@ def upgrade(database: Database) -> MigrationStatus:
 
 def downgrade(database: Database) -> MigrationStatus:
     """Take the newest applied revision back, with the data that only it had a place for."""
+    if status(database).current is None:
+        return status(database)
     return _migrate(database, lambda config: command.downgrade(config, "-1"))
 
 

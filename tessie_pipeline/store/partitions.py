@@ -1,7 +1,8 @@
 """Range partitions of the time series: named by their first day, made when a write needs them.
 
-A table's `info["partition_by"]` says how wide they are: a day or a month, in UTC. Not here: when
-partitions are dropped.
+A table's `info["partition_by"]` says how wide they are: a day or a month, in UTC. There is no
+default partition: it would make each read look there, and slow the newest row of a subject by the
+number of partitions (`docs/decisions/0006-no-default-partition.md`).
 """
 
 from collections.abc import Iterable
@@ -18,7 +19,7 @@ def ensure_partitions(
 ) -> list[str]:
     """Make the partitions of `table` that `timestamps` fall into; returns the names of new ones.
 
-    Rows that waited in the default partition move into the new one. Holds the table's write lock.
+    Holds the table's write lock.
     """
     lock_writes(connection, table)
     starts = sorted({_first_day(table, timestamp) for timestamp in timestamps})
@@ -59,11 +60,8 @@ def _make(connection: adbc.Connection, table: sa.Table, name: str, start: date) 
     low, high = (
         datetime.combine(day, time(), UTC).isoformat() for day in (start, _end(table, start))
     )
-    default = f"{table.name}_default"
     for statement in (
         f"create table {name} (like {table.name} including all)",
-        f"with moved as (delete from {default} where timestamp >= '{low}' "  # noqa: S608
-        f"and timestamp < '{high}' returning *) insert into {name} select * from moved",
         f"alter table {table.name} attach partition {name} for values from ('{low}') to ('{high}')",
     ):
         execute(connection, statement)

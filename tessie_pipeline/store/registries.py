@@ -97,8 +97,10 @@ def _adopt_imported_site(connection: sa.Connection, tesla_site_id: int) -> None:
 
 def _upsert(connection: sa.Connection, table: sa.Table, key: str, row: Mapping[str, Any]) -> int:
     values = dict(row)
-    if values.get("raw_data") is not None:
-        values["raw_data"] = json.loads(values["raw_data"])
+    if "raw_data" in values:
+        text = values["raw_data"]
+        # None would be stored as the JSON value null, which is not unknown.
+        values["raw_data"] = sa.null() if text is None else json.loads(text)
     insert = pg.insert(table).values(values)
     known = {
         name: sa.func.coalesce(insert.excluded[name], table.c[name])

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -73,8 +74,8 @@ class Tessie:
 
 
 @pytest.fixture(scope="module")
-def tessie(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tessie]:
+def tessie() -> Iterator[Tessie]:
     """The command in a new home, which the tests of a module share in their order."""
-    home = tmp_path_factory.mktemp("home")
-    yield Tessie(home)
-    EmbeddedPostgres(home).stop()
+    with TemporaryDirectory(prefix="tessie-tests-") as home:
+        yield Tessie(Path(home))
+        EmbeddedPostgres(Path(home)).stop()

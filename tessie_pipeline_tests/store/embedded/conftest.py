@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -10,11 +11,13 @@ from tessie_pipeline.store.embedded import EmbeddedPostgres
 
 
 @pytest.fixture(scope="session")
-def home_of_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("homes") / "it's a $HOME"
-    with EmbeddedPostgres(home, durable=False).running():
-        pass
-    return home
+def home_of_all() -> Iterator[Path]:
+    """A home outside pytest's own directory, whose permissions another run of pytest changes."""
+    with TemporaryDirectory(prefix="tessie-tests-") as directory:
+        home = Path(directory) / "it's a $HOME"
+        with EmbeddedPostgres(home, durable=False).running():
+            pass
+        yield home
 
 
 @pytest.fixture

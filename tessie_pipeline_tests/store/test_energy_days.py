@@ -1,0 +1,202 @@
+"""Computed days and imported days: which one wins, and that a repeat touches nothing."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import adbc_driver_postgresql.dbapi as adbc
+import polars as pl
+import pytest
+import sqlalchemy as sa
+
+from tessie_pipeline.domain.days import day_windows
+from tessie_pipeline.domain.samples import ENERGY_DAILY, ENERGY_INTERVALS
+from tessie_pipeline.store.database import Database
+from tessie_pipeline.store.energy_days import (
+    APP_EXPORT,
+    read_intervals,
+    save_computed_days,
+    save_imported_days,
+)
+from tessie_pipeline.store.tables import energy_daily, energy_intervals, energy_sites
+from tessie_pipeline.store.writes import write_new
+
+Save = Callable[[adbc.Connection, pl.DataFrame], int]
+
+JUNE = date(2026, 6, 1)
+DAY = timedelta(days=1)
+HOME, CABIN = "0a" * 16, "0b" * 16
+ENERGIES = [name for name in ENERGY_DAILY if name.endswith(("_kwh", "_pct"))]
+
+import_days: Save = partial(save_imported_days, overwrite=False)
+overwrite_days: Save = partial(save_imported_days, overwrite=True)
+
+
+@pytest.fixture
+def home(database: Database) -> Database:
+    """A database with two sites."""
+    with database.rows() as rows:
+        rows.execute(sa.insert(energy_sites).values([{"id": HOME}, {"id": CABIN}]))
+    return database
+
+
+def day(coverage_pct: float | None, **other: Any) -> dict[str, Any]:
+    """A day at home whose energies tell it from others; it is imported if it has no coverage."""
+    source = APP_EXPORT if coverage_pct is None else "calendar_history_energy"
+    numbers = {name: float(number) for number, name in enumerate(ENERGIES)}
+    return {"site_id": HOME, "date": JUNE, "source": source} | numbers | {
+        "coverage_pct": coverage_pct
+    } | other  # fmt: skip
+
+
+def save(database: Database, write: Save, *days: Mapping[str, Any]) -> int:
+    """Save days in a transaction of their own."""
+    with database.frames() as connection:
+        return write(connection, pl.DataFrame(days, ENERGY_DAILY))
+
+
+def stored(database: Database) -> list[dict[str, Any]]:
+    columns = [energy_daily.c[name] for name in ENERGY_DAILY]
+    query = sa.select(*columns).order_by(energy_daily.c.site_id, energy_daily.c.date)
+    with database.rows() as rows:
+        found = rows.execute(query).mappings()
+        return [dict(row) | {"site_id": row["site_id"].hex} for row in found]
+
+
+def row_versions(database: Database) -> list[tuple[Any, ...]]:
+    """What changes when Postgres writes a row anew."""
+    with database.rows() as rows:
+        query = sa.text(
+            "select id, ctid::text, xmin::text, created_at from energy_daily order by 1"
+        )
+        return [tuple(row) for row in rows.execute(query)]
+
+
+@pytest.mark.parametrize("write", [save_computed_days, import_days, overwrite_days])
+def test_a_day_is_stored_as_it_is_with_what_is_unknown(home: Database, write: Save) -> None:
+    nothing = dict.fromkeys(ENERGIES)
+    days = [day(None), day(12.5, date=JUNE + DAY), day(None, site_id=CABIN, **nothing)]
+    assert save(home, write, *days) == 3
+    assert stored(home) == days
+    assert save(home, write) == 0
+    assert stored(home) == days
+
+
+PART, WHOLE, IMPORTED = 93.1, 100.0, None
+
+
+@pytest.mark.parametrize(
+    ("first", "write", "second", "wins"),
+    [
+        (PART, save_computed_days, WHOLE, True),
+        (WHOLE, save_computed_days, WHOLE, True),
+        (WHOLE, save_computed_days, PART, True),
+        (WHOLE, save_computed_days, 0.0, True),
+        (IMPORTED, save_computed_days, WHOLE, True),
+        (IMPORTED, save_computed_days, 99.9, True),
+        (IMPORTED, save_computed_days, 99.89, False),
+        (IMPORTED, save_computed_days, PART, False),
+        (IMPORTED, save_computed_days, 0.0, False),
+        (IMPORTED, import_days, IMPORTED, True),
+        (PART, import_days, IMPORTED, False),
+        (WHOLE, import_days, IMPORTED, False),
+        (IMPORTED, overwrite_days, IMPORTED, True),
+        (PART, overwrite_days, IMPORTED, True),
+        (WHOLE, overwrite_days, IMPORTED, True),
+    ],
+)
+def test_of_two_days_the_one_that_knows_more_wins_unless_asked_otherwise(
+    home: Database, first: float | None, write: Save, second: float | None, wins: bool
+) -> None:
+    old, new = day(first), day(second, home_consumed_kwh=77.0)
+    save(home, save_computed_days if first is not None else import_days, old)
+    assert save(home, write, new) == (1 if wins else 0)
+    assert stored(home) == [new if wins else old]
+
+
+def test_a_computed_day_of_unknown_coverage_does_not_replace_an_imported_one(
+    home: Database,
+) -> None:
+    save(home, import_days, day(IMPORTED))
+    unknown = day(WHOLE) | {"coverage_pct": None, "home_consumed_kwh": 77.0}
+    assert save(home, save_computed_days, unknown) == 0
+    assert stored(home) == [day(IMPORTED)]
+
+
+def test_a_day_keeps_its_identity_when_it_is_replaced(home: Database) -> None:
+    save(home, import_days, day(IMPORTED))
+    before = row_versions(home)
+    save(home, save_computed_days, day(WHOLE))
+    after = row_versions(home)
+    assert after[0][0] == before[0][0]
+    assert after != before
+
+
+@pytest.mark.parametrize(
+    ("write", "days"),
+    [
+        (save_computed_days, [day(PART), day(WHOLE, site_id=CABIN, grid_exported_kwh=None)]),
+        (import_days, [day(None), day(None, site_id=CABIN, grid_exported_kwh=None)]),
+        (overwrite_days, [day(None), day(None, site_id=CABIN, grid_exported_kwh=None)]),
+    ],
+    ids=["computed", "imported", "overwritten"],
+)
+def test_the_same_days_again_count_and_touch_nothing(
+    home: Database, write: Save, days: list[dict[str, Any]]
+) -> None:
+    assert save(home, write, *days) == 2
+    before = row_versions(home)
+    assert save(home, write, *days) == 0
+    assert row_versions(home) == before
+
+
+@pytest.mark.parametrize("name", [*ENERGIES, "source"])
+@pytest.mark.parametrize("is_known_first", [True, False], ids=["forgotten", "learnt"])
+def test_a_difference_in_any_column_is_written(
+    home: Database, name: str, is_known_first: bool
+) -> None:
+    known, other = day(PART), day(PART) | {name: "other" if name == "source" else None}
+    old, new = (known, other) if is_known_first else (other, known)
+    save(home, save_computed_days, old)
+    assert save(home, save_computed_days, new) == 1
+    assert stored(home) == [new]
+
+
+def test_days_of_many_kinds_are_each_decided_on_their_own(home: Database) -> None:
+    dates = [JUNE + n * DAY for n in range(4)]
+    save(home, import_days, *(day(IMPORTED, date=date) for date in dates[:2]))
+    save(home, save_computed_days, day(PART, date=dates[2]))
+    new = [
+        day(coverage, date=date, home_consumed_kwh=77.0)
+        for coverage, date in zip((WHOLE, PART, PART, PART), dates, strict=True)
+    ]
+    cabin = day(PART, site_id=CABIN)
+    assert save(home, save_computed_days, *new, cabin) == 4
+    assert stored(home) == [new[0], day(IMPORTED, date=dates[1]), *new[2:], cabin]
+
+
+def test_the_intervals_of_days_are_those_from_their_first_to_their_last_instant(
+    home: Database,
+) -> None:
+    zones = pl.DataFrame({"site_id": [HOME, CABIN], "time_zone": ["Asia/Tokyo", "Europe/Berlin"]})
+    days = day_windows(zones, JUNE, JUNE + 2 * DAY)
+    first, last = datetime(2026, 5, 31, 15, tzinfo=UTC), datetime(2026, 6, 2, 22, tzinfo=UTC)
+    step = timedelta(minutes=5)
+    numbers = [name for name in ENERGY_INTERVALS if name.endswith(("_wh", "_pct"))]
+    rows = [
+        {"site_id": site, "timestamp": time, "source": "test", "coverage": 0.5}
+        | {name: float(number) for number, name in enumerate(numbers)}
+        | {"home_wh": None}
+        for site in (HOME, CABIN)
+        for time in (first - step, first, last - step, last)
+    ]
+    with home.frames() as connection:
+        write_new(connection, energy_intervals, pl.DataFrame(rows, ENERGY_INTERVALS))
+    with home.frames() as connection:
+        found = read_intervals(connection, days)
+        assert found.schema == ENERGY_INTERVALS
+        expected = [row for row in rows if first <= row["timestamp"] < last]
+        assert found.sort("site_id", "timestamp").to_dicts() == expected
+        nothing = read_intervals(connection, days.clear())
+        assert (nothing.height, nothing.schema) == (0, ENERGY_INTERVALS)
