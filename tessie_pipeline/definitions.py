@@ -19,7 +19,7 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
     return dg.Definitions(
         assets=dg.load_assets_from_modules([registries, live_states, energy]),
         jobs=jobs(settings.log_level),
-        schedules=schedules(settings.poll_cron),
+        schedules=schedules(settings.poll_cron, settings.log_level),
         resources={
             "database": database_resource,
             "fleet_api": fleet_api_resource,

@@ -13,6 +13,7 @@ from dagster._core.storage.tags import (
 
 from tessie_pipeline.cli.environment import CliError
 from tessie_pipeline.definitions import build_defs
+from tessie_pipeline.orchestration.jobs import logging_from
 from tessie_pipeline.settings import Settings
 
 
@@ -41,8 +42,13 @@ def run_job(
     if days is not None:
         tags[ASSET_PARTITION_RANGE_START_TAG] = days[0].isoformat()
         tags[ASSET_PARTITION_RANGE_END_TAG] = days[1].isoformat()
-    job = build_defs(Settings.load(LOG_LEVEL="ERROR")).resolve_job_def(name)
-    result = job.execute_in_process(instance=dagster_instance, tags=tags, raise_on_error=False)
+    job = build_defs(Settings.load()).resolve_job_def(name)
+    result = job.execute_in_process(
+        run_config=logging_from("ERROR"),
+        instance=dagster_instance,
+        tags=tags,
+        raise_on_error=False,
+    )
     if not result.success:
         faults = [
             f"{event.step_key}: {event.step_failure_data.error}"

@@ -5,6 +5,7 @@ Every job runs in one process, which costs a third of a process per step (`desig
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -25,7 +26,7 @@ ENERGY_DAYS = "energy_days"
 
 def jobs(log_level: str) -> list[UnresolvedAssetJobDefinition]:
     """All jobs; their runs log to the console from `log_level` on."""
-    config = {"loggers": {"console": {"config": {"log_level": log_level}}}}
+    config = logging_from(log_level)
     return [
         dg.define_asset_job(
             LIVE_POLL,
@@ -53,6 +54,11 @@ _UNFINISHED = [
 ]
 
 
+def logging_from(level: str) -> dict[str, Any]:
+    """The run configuration with which a run logs to the console from `level` on."""
+    return {"loggers": {"console": {"config": {"log_level": level}}}}
+
+
 def live_poll_schedule(cron: str) -> dg.ScheduleDefinition:
     """Run `LIVE_POLL` at `cron` (UTC); a poll that comes while one still runs is left out."""
 
@@ -72,25 +78,31 @@ def live_poll_schedule(cron: str) -> dg.ScheduleDefinition:
     return live_poll_schedule
 
 
-@dg.schedule(
-    job_name=ENERGY_DAYS,
-    cron_schedule=HISTORY_CRON,
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-)
-def energy_days_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    """The days that are over everywhere, back to `HEALED_DAYS` ago, so that outages heal."""
-    yesterday = context.scheduled_execution_time.date() - timedelta(days=1)
-    first = yesterday - timedelta(days=HEALED_DAYS - 1)
-    return dg.RunRequest(
-        run_key=yesterday.isoformat(),
-        tags={
-            ASSET_PARTITION_RANGE_START_TAG: first.isoformat(),
-            ASSET_PARTITION_RANGE_END_TAG: yesterday.isoformat(),
-        },
+def energy_days_schedule(log_level: str) -> dg.ScheduleDefinition:
+    """Run `ENERGY_DAYS` once a day, with `log_level` for runs of a range, which have no default."""
+
+    @dg.schedule(
+        job_name=ENERGY_DAYS,
+        cron_schedule=HISTORY_CRON,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
     )
+    def energy_days_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        """The days that are over everywhere, back to `HEALED_DAYS` ago, so that outages heal."""
+        yesterday = context.scheduled_execution_time.date() - timedelta(days=1)
+        first = yesterday - timedelta(days=HEALED_DAYS - 1)
+        return dg.RunRequest(
+            run_key=yesterday.isoformat(),
+            run_config=logging_from(log_level),
+            tags={
+                ASSET_PARTITION_RANGE_START_TAG: first.isoformat(),
+                ASSET_PARTITION_RANGE_END_TAG: yesterday.isoformat(),
+            },
+        )
+
+    return energy_days_schedule
 
 
-def schedules(poll_cron: str) -> Sequence[dg.ScheduleDefinition]:
+def schedules(poll_cron: str, log_level: str) -> Sequence[dg.ScheduleDefinition]:
     """All schedules, on from the start."""
-    return [live_poll_schedule(poll_cron), energy_days_schedule]
+    return [live_poll_schedule(poll_cron), energy_days_schedule(log_level)]

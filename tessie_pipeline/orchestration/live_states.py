@@ -18,6 +18,7 @@ from tessie_pipeline.orchestration.metadata import table_metadata
 from tessie_pipeline.orchestration.registries import read_products
 from tessie_pipeline.store import tables
 from tessie_pipeline.store.database import Database
+from tessie_pipeline.store.partitions import estimate_rows
 from tessie_pipeline.store.registries import known_sites, vehicle_ids
 from tessie_pipeline.store.states import add_states
 from tessie_pipeline.tesla.answers import UndecodableAnswer
@@ -61,12 +62,14 @@ def vehicle_states(
     samples = pl.DataFrame(rows, schema=_without_staleness(VEHICLE_STATES))
     with database.frames() as connection:
         new = add_states(connection, tables.vehicle_states, samples)
+        stored = estimate_rows(connection, tables.vehicle_states)
     return dg.MaterializeResult(
         metadata={
             "online": len(online),
             "unreachable": len(answers) - len(reached),
             "rejected": len(refused),
             "new": new,
+            "dagster/row_count": stored,
         },
         check_results=[answered_check("every_vehicle_answered", failures)],
     )
@@ -104,8 +107,14 @@ def energy_states(
     samples = pl.DataFrame(rows, schema=_without_staleness(ENERGY_STATES))
     with database.frames() as connection:
         new = add_states(connection, tables.energy_states, samples)
+        stored = estimate_rows(connection, tables.energy_states)
     return dg.MaterializeResult(
-        metadata={"sites": len(asked), "rejected": len(refused), "new": new},
+        metadata={
+            "sites": len(asked),
+            "rejected": len(refused),
+            "new": new,
+            "dagster/row_count": stored,
+        },
         check_results=[answered_check("every_site_answered", failures)],
     )
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 
 import adbc_driver_postgresql.dbapi as adbc
+import polars as pl
 import sqlalchemy as sa
 
 from tessie_pipeline.store.frames import execute, read_frame
@@ -29,6 +30,21 @@ def ensure_partitions(
     for name in made:
         _make(connection, table, name, wanted[name])
     return made
+
+
+def estimate_rows(connection: adbc.Connection, table: sa.Table) -> int:
+    """About how many rows `table` has: Postgres's estimates, and counts where it has none yet."""
+    partitions = read_frame(
+        connection,
+        "select relid::regclass::text as name, reltuples::float8 as rows "  # noqa: S608
+        f"from pg_partition_tree('{table.name}'::regclass) join pg_class on oid = relid "
+        "where isleaf",
+    )
+    rows = partitions.filter(pl.col("rows") >= 0)["rows"].sum()
+    for name in partitions.filter(pl.col("rows") < 0)["name"]:
+        counted = read_frame(connection, f"select count(*) as rows from {name}")  # noqa: S608
+        rows += counted.item()
+    return round(rows)
 
 
 def lock_writes(connection: adbc.Connection, table: sa.Table) -> None:

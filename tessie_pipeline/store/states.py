@@ -6,7 +6,8 @@ import sqlalchemy as sa
 
 from tessie_pipeline.domain.samples import UTC_TIME
 from tessie_pipeline.store.frames import read_frame
-from tessie_pipeline.store.writes import lock_writes, write_new
+from tessie_pipeline.store.partitions import lock_writes
+from tessie_pipeline.store.writes import write_new
 
 
 def add_states(connection: adbc.Connection, table: sa.Table, samples: pl.DataFrame) -> int:

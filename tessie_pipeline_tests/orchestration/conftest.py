@@ -12,6 +12,7 @@ import pytest
 
 from tessie_pipeline.definitions import build_defs
 from tessie_pipeline.domain.tokens import Tokens
+from tessie_pipeline.orchestration.jobs import logging_from
 from tessie_pipeline.orchestration.resources import Clock, connect_fleet_api
 from tessie_pipeline.settings import Settings
 from tessie_pipeline.simulator import clock as simulated
@@ -71,11 +72,10 @@ class Pipeline:
             tags["dagster/asset_partition_range_start"] = first.isoformat()
             tags["dagster/asset_partition_range_end"] = (last or first).isoformat()
         resources = {"database": self.database, "fleet_api": self.fleet_api, "clock": self.clock}
-        defs = build_defs(settings(LOG_LEVEL=self.log_level), **resources)
+        defs = build_defs(settings(), **resources)
         return defs.resolve_job_def(job).execute_in_process(
-            run_config={"ops": {name: {"config": value} for name, value in config.items()}}
-            if config
-            else None,
+            run_config=logging_from(self.log_level)
+            | {"ops": {name: {"config": value} for name, value in config.items()}},
             instance=self.instance,
             tags=tags,
             raise_on_error=False,

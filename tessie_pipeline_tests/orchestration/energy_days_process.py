@@ -8,6 +8,7 @@ import sys
 import dagster as dg
 
 from tessie_pipeline.definitions import build_defs
+from tessie_pipeline.orchestration.jobs import logging_from
 from tessie_pipeline.settings import Settings
 
 
@@ -17,9 +18,9 @@ def main(first: str, last: str) -> None:
         "dagster/asset_partition_range_start": first,
         "dagster/asset_partition_range_end": last,
     }
-    job = build_defs(Settings.load(LOG_LEVEL="ERROR")).resolve_job_def("energy_days")
+    job = build_defs(Settings.load()).resolve_job_def("energy_days")
     with dg.DagsterInstance.ephemeral() as instance:
-        job.execute_in_process(instance=instance, tags=tags)
+        job.execute_in_process(run_config=logging_from("ERROR"), instance=instance, tags=tags)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pytest
 
 from tessie_pipeline.definitions import build_defs
 from tessie_pipeline.orchestration.calendar import in_parts
-from tessie_pipeline.orchestration.jobs import energy_days_schedule
+from tessie_pipeline.orchestration.jobs import energy_days_schedule, logging_from
 from tessie_pipeline.store import tables
 from tessie_pipeline_tests.orchestration.conftest import KEY, Pipeline, settings
 
@@ -74,11 +74,13 @@ def test_polling_follows_the_setting(defs: dg.Definitions) -> None:
 
 
 @pytest.mark.parametrize("level", ["DEBUG", "ERROR"])
-def test_runs_log_from_the_level_of_the_settings(
-    known: Pipeline, capfd: pytest.CaptureFixture[str], level: str
+def test_polls_log_from_the_level_of_the_settings(
+    pipeline: Pipeline, capfd: pytest.CaptureFixture[str], level: str
 ) -> None:
-    known.log_level = level
-    known.run("live_poll")
+    resources = {name: getattr(pipeline, name) for name in ("database", "fleet_api", "clock")}
+    job = build_defs(settings(LOG_LEVEL=level), **resources).resolve_job_def("live_poll")
+
+    job.execute_in_process(instance=pipeline.instance)
 
     assert ("STEP_SUCCESS" in capfd.readouterr().err) == (level == "DEBUG")
 
@@ -87,11 +89,12 @@ def test_the_daily_run_covers_the_week_that_is_over_everywhere() -> None:
     noon = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
     with dg.DagsterInstance.ephemeral() as instance:
         context = dg.build_schedule_context(instance, scheduled_execution_time=noon)
-        request = energy_days_schedule(context)
+        request = energy_days_schedule("WARNING")(context)
 
     assert isinstance(request, dg.RunRequest)
     assert request.tags["dagster/asset_partition_range_start"] == "2026-11-14"
     assert request.tags["dagster/asset_partition_range_end"] == "2026-11-20"
+    assert request.run_config == logging_from("WARNING")
 
 
 def test_a_poll_is_left_out_while_the_one_before_still_runs(defs: dg.Definitions) -> None:

@@ -82,9 +82,12 @@ def test_a_repeated_poll_adds_nothing(pipeline: Pipeline) -> None:
     pipeline.run("live_poll")
     rows = pipeline.count("vehicle_states"), pipeline.count("energy_states")
 
-    pipeline.run("live_poll")
+    again = pipeline.run("live_poll")
 
     assert (pipeline.count("vehicle_states"), pipeline.count("energy_states")) == rows == (1, 2)
+    (shown,) = again.asset_materializations_for_node("energy_states")
+    assert shown.metadata["new"].value == 0
+    assert shown.metadata["dagster/row_count"].value == 2
 
 
 def test_a_sleeping_vehicle_is_neither_asked_nor_woken(

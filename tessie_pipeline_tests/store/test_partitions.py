@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.partitions import ensure_partitions
+from tessie_pipeline.store.partitions import ensure_partitions, estimate_rows
 from tessie_pipeline.store.tables import energy_intervals, energy_states, metadata, vehicle_states
 from tessie_pipeline_tests.store.conftest import wait_until_blocked
 
@@ -155,3 +155,17 @@ def test_readers_go_on_while_a_writer_makes_a_partition(database: Database) -> N
         with database.rows() as rows:
             rows.execute(sa.text("set local lock_timeout = '200ms'"))
             assert rows.execute(sa.text("select * from bi.energy_sites_now")).all() == []
+
+
+def test_rows_are_counted_where_postgres_has_no_estimate_yet(database: Database) -> None:
+    first, second = datetime(2024, 5, 6, tzinfo=UTC), datetime(2024, 5, 7, tzinfo=UTC)
+    ensure(database, energy_states, first, second)
+    for minute in range(3):
+        insert_sample(database, first + timedelta(minutes=minute))
+    with database.rows() as rows:
+        rows.execute(sa.text("analyze energy_states_2024_05_06"))
+    insert_sample(database, second)
+
+    with database.frames() as connection:
+        assert estimate_rows(connection, energy_states) == 4
+        assert estimate_rows(connection, vehicle_states) == 0
