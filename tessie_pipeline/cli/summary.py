@@ -75,7 +75,7 @@ def _week(week: pl.DataFrame) -> Table:
     table.add_column("day")
     for name in _WEEK_COLUMNS.values():
         table.add_column(name, justify="right")
-    table.add_column("[yellow]solar[/yellow] [blue]home[/blue]")
+    table.add_column("[yellow]solar[/yellow] [blue]home[/blue]", min_width=BAR_WIDTH)
     longest = week.select(pl.max_horizontal("solar_produced_kwh", "home_consumed_kwh").max()).item()
     top = max(longest or 0.0, 1.0)
     for day in week.iter_rows(named=True):
@@ -105,7 +105,7 @@ def _vehicles(vehicles: pl.DataFrame) -> Table:
 
 
 def _table(title: str) -> Table:
-    return Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    return Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0))
 
 
 def _number(value: float | None, column: str) -> str:

@@ -62,7 +62,7 @@ def in_their_days(samples: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
     return (
         samples.sort("site_id", "timestamp")
         .join_asof(
-            windows.sort("site_id", "start"),
+            windows.sort("site_id", "start", "end"),
             left_on="timestamp",
             right_on="start",
             by="site_id",

@@ -12,6 +12,7 @@ from tessie_pipeline.domain.days import in_their_days
 from tessie_pipeline.domain.samples import ENERGY_DAILY, ENERGY_INTERVALS, FLOWS_WH
 
 INTERVAL = pl.duration(minutes=5)
+INTERVAL_US = 300_000_000
 CALENDAR_HISTORY = "calendar_history_energy"
 """`source` of the intervals and days that come from Tesla's history."""
 
@@ -71,13 +72,13 @@ def intervals_from_history(
         soe: `site_id`, `timestamp` (UTC) and `soe` [%], the state of charge at that instant.
         days: `DAY_WINDOWS` with `received_at`, when the day's answer came.
     """
-    elapsed = (pl.col("received_at") - pl.col("timestamp")) / INTERVAL
+    elapsed = pl.col("received_at") - pl.col("timestamp")
     charge = in_their_days(soe, days).select(
         "site_id", "date", pl.col("timestamp") - INTERVAL, soc_pct=pl.col("soe")
     )
     return (
         in_their_days(energy, days)
-        .with_columns(coverage=elapsed.clip(0, 1))
+        .with_columns(coverage=_divided(elapsed.dt.total_microseconds(), INTERVAL_US).clip(0, 1))
         .filter(pl.col("coverage") > 0)
         .with_columns(pl.col(field).alias(name) for name, field in _FLOW_FIELDS.items())
         .with_columns(
@@ -107,7 +108,7 @@ def daily_totals(intervals: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
         in_their_days(intervals, days)
         .group_by("site_id", "date")
         .agg(
-            *(_sum_or_null(name).truediv(1000).alias(day) for day, name in _DAY_TOTALS.items()),
+            *(_divided(_sum_or_null(name), 1000).alias(day) for day, name in _DAY_TOTALS.items()),
             coverage_pct=(100 * measured / (pl.col("end") - pl.col("start")).first()).clip(0, 100),
             source=pl.col("source").unique().sort().str.join("+"),
         )
@@ -146,6 +147,12 @@ def _sum_where_known(names: Iterable[str]) -> pl.Expr:
 
 def _sum_or_null(name: str) -> pl.Expr:
     return pl.when(pl.col(name).is_not_null().any()).then(pl.col(name).sum())
+
+
+def _divided(dividend: pl.Expr, divisor: float) -> pl.Expr:
+    """The quotient to nine digits after the point, whatever stands beside it in the frame."""
+    # Polars divides a single row exactly but many by the reciprocal, which may be an ulp off.
+    return (dividend * (1 / divisor)).round(9)
 
 
 def _share_pct(part: pl.Expr, whole: pl.Expr) -> pl.Expr:

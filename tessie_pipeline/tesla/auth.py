@@ -6,11 +6,13 @@ Where tokens are kept is handed in as a `TokenStore`. Not here: login, and the r
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import httpx
+from pydantic import Field, StringConstraints
 
 from tessie_pipeline.domain.tokens import Tokens
+from tessie_pipeline.tesla.answers import Answer, UndecodableAnswer, read
 from tessie_pipeline.tesla.errors import TerminalApiError, TransientApiError
 
 
@@ -26,6 +28,16 @@ class TokenStore(Protocol):
     ) -> Tokens:
         """Under the account's lock, exchange the tokens if they are still due, and keep the new."""
         ...
+
+
+_Token = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[!-~]+$")]
+"""What a header can carry."""
+
+
+class _TokenAnswer(Answer):
+    refresh_token: _Token
+    access_token: _Token
+    expires_in: Annotated[int, Field(gt=0, le=31_536_000)]
 
 
 @dataclass(frozen=True)
@@ -50,17 +62,20 @@ class TokenEndpoint:
         sent_at = datetime.now(UTC)
         try:
             response = httpx.post(self.url, data=form, timeout=30)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise TransientApiError(f"The token endpoint did not answer: {error!r}") from None
         if response.status_code in (401, 403):
             raise TerminalApiError("Tesla does not accept the refresh token any more: log in again")
         if response.status_code != httpx.codes.OK:
             raise TransientApiError(f"The token endpoint answered {response.status_code}")
-        answer = response.json()
+        try:
+            answer = read(_TokenAnswer, response.text)
+        except UndecodableAnswer:  # its message may quote a token
+            raise TransientApiError("The token endpoint's answer holds no usable tokens") from None
         return Tokens(
-            refresh_token=answer["refresh_token"],
-            access_token=answer["access_token"],
-            expires_at=sent_at + timedelta(seconds=answer["expires_in"]),
+            refresh_token=answer.refresh_token,
+            access_token=answer.access_token,
+            expires_at=sent_at + timedelta(seconds=answer.expires_in),
         )
 
 

@@ -5,13 +5,14 @@ tokens (`auth`), what answers mean (the decoders), and when a call is worth its 
 """
 
 from collections.abc import Callable
-from datetime import date, datetime, time
+from datetime import date, timedelta
 from typing import Self
 from zoneinfo import ZoneInfo
 
 import httpx
 from pyrate_limiter import Duration, Limiter, Rate
 
+from tessie_pipeline.domain.days import day_start
 from tessie_pipeline.tesla.error_answers import ErrorFacts, decode_error
 from tessie_pipeline.tesla.errors import TerminalApiError, TransientApiError
 from tessie_pipeline.tesla.history_check import HistoryKind
@@ -52,10 +53,16 @@ class FleetApi:
         auth: httpx.Auth,
         requests_per_minute: int = 0,
         requests_per_second: int = 0,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
         """Talk to `base_url`, waiting before a request that would be over a rate; 0 is no rate."""
         self._http = httpx.Client(
-            base_url=base_url, auth=auth, http2=True, timeout=TIMEOUT, follow_redirects=False
+            base_url=base_url,
+            auth=auth,
+            http2=True,
+            timeout=TIMEOUT,
+            follow_redirects=False,
+            transport=transport,
         )
         self._wait_for_turn = _pace(requests_per_minute, requests_per_second)
 
@@ -111,17 +118,18 @@ class FleetApi:
     ) -> object:
         """A site's local day: energies [Wh] or mean powers [W] by 5, soe [%] by 15 minutes.
 
-        The end is asked as 23:59:59: at exactly midnight Tesla answers an empty series
-        (`fleet_api.md` section 4.3).
+        The end is asked as the day's last second: at exactly midnight Tesla answers an empty
+        series (`fleet_api.md` section 4.3).
 
         Raises:
             TransientApiError, TerminalApiError: as `products`.
         """
+        last_second = day_start(day + timedelta(days=1), zone) - timedelta(seconds=1)
         query = {
             "kind": kind,
             "period": "day",
-            "start_date": datetime.combine(day, time.min, zone).isoformat(),
-            "end_date": datetime.combine(day, time(23, 59, 59), zone).isoformat(),
+            "start_date": day_start(day, zone).astimezone(zone).isoformat(),
+            "end_date": last_second.astimezone(zone).isoformat(),
             "time_zone": zone.key,
         }
         return self._json(self._get(f"/api/1/energy_sites/{tesla_site_id}/calendar_history", query))
@@ -130,8 +138,8 @@ class FleetApi:
         self._wait_for_turn()
         try:
             return self._http.get(path, params=query)
-        except httpx.TransportError as error:
-            raise TransientApiError(f"GET {path} failed: {error!r}") from None
+        except httpx.RequestError as error:
+            raise TransientApiError(f"GET {path} failed: {_shown(error)}") from None
 
     @staticmethod
     def _json(response: httpx.Response) -> object:
@@ -154,10 +162,22 @@ def _error(path: str, response: httpx.Response) -> TransientApiError | TerminalA
 
 def _remedy(facts: ErrorFacts) -> str:
     remedy = _REMEDIES.get(facts.status)
-    return f" ({remedy.format(base_url=facts.base_url)})" if remedy else ""
+    base_url = facts.base_url or "the address of the account's region"
+    return f" ({remedy.format(base_url=base_url)})" if remedy else ""
+
+
+def _shown(error: httpx.RequestError) -> str:
+    # A LocalProtocolError quotes the header that cannot be sent, and so the token.
+    return type(error).__name__ if isinstance(error, httpx.LocalProtocolError) else repr(error)
 
 
 def _pace(per_minute: int, per_second: int) -> Callable[[], object]:
+    # The limiter refuses rates of which one makes the other needless.
+    if per_minute and per_second:
+        if per_minute <= per_second:
+            per_second = 0
+        elif per_minute > 60 * per_second:
+            per_minute = 0
     rates = [
         Rate(limit, duration)
         for limit, duration in ((per_second, Duration.SECOND), (per_minute, Duration.MINUTE))
