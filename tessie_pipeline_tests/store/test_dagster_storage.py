@@ -17,7 +17,6 @@ def test_tables_that_dagster_makes_are_in_a_schema_of_their_own(database: Databa
     with database.rows() as rows:
         query = sa.text("select schemaname from pg_tables where tablename = 'runs'")
         assert rows.scalars(query).all() == ["dagster"]
-        rows.execute(sa.text("drop schema dagster cascade"))
 
 
 @pytest.mark.parametrize(
