@@ -54,11 +54,11 @@ def _leave(_: int, __: FrameType | None) -> None:
     """Leave through every `finally`, so that servers are stopped on SIGTERM as on Ctrl-C.
 
     Python drops an exception that is raised while it runs a callback of its own, so an alarm asks
-    again until the exception is on its way.
+    again and again; while the exception is on its way, that changes nothing.
     """
     under_way = sys.exception()
     while under_way is not None and not isinstance(under_way, SystemExit):
         under_way = under_way.__context__
     if under_way is None:
-        signal.setitimer(signal.ITIMER_REAL, ASK_AGAIN_S)
+        signal.setitimer(signal.ITIMER_REAL, ASK_AGAIN_S, ASK_AGAIN_S)
         sys.exit(128 + signal.SIGTERM)

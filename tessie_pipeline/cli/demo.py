@@ -4,17 +4,14 @@ A database starts, 60 days of energy are backfilled as one Dagster run, the last
 live, a real home's exports are imported, and what was stored is shown.
 """
 
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import httpx
 import sqlalchemy as sa
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tessie_pipeline.cli import app_exports, summary
 from tessie_pipeline.cli.environment import PROJECT, CliError, Environment, environment, prepare
@@ -81,29 +78,15 @@ def _backfill(progress: Progress, dagster: dg.DagsterInstance, env: Environment,
     step = progress.add_task(
         f"Backfilling {days} days as one Dagster run", total=days * KINDS_PER_DAY
     )
-    with _watching_answers(progress, step, env):
-        run_job(dagster, ENERGY_DAYS, (first, yesterday))
+    c = energy_history.c
+    answers = sa.select(sa.func.count()).where(c.date.between(first, yesterday))
+
+    def count() -> None:
+        with env.database.rows() as connection:
+            progress.update(step, completed=connection.scalar(answers))
+
+    run_job(dagster, ENERGY_DAYS, (first, yesterday), meanwhile=count)
     progress.update(step, completed=days * KINDS_PER_DAY)
-
-
-@contextmanager
-def _watching_answers(progress: Progress, step: TaskID, env: Environment) -> Iterator[None]:
-    """Let the step's bar follow the answers that are stored, while the block runs."""
-    is_over = threading.Event()
-
-    def watch() -> None:
-        count = sa.select(sa.func.count()).select_from(energy_history)
-        while not is_over.wait(0.3):
-            with env.database.rows() as connection:
-                progress.update(step, completed=connection.scalar(count))
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        is_over.set()
-        watcher.join()
 
 
 def _progress(console: Console) -> Progress:

@@ -1,7 +1,9 @@
 """Runs of Dagster jobs in this process, recorded in the instance that the UI shows."""
 
 import os
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from datetime import date
 
@@ -31,9 +33,21 @@ def instance(variables: Mapping[str, str]) -> Iterator[dg.DagsterInstance]:
 
 
 def run_job(
-    dagster_instance: dg.DagsterInstance, name: str, days: tuple[date, date] | None = None
+    dagster_instance: dg.DagsterInstance,
+    name: str,
+    days: tuple[date, date] | None = None,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> None:
     """Run a job, for the dates from the first to the last of `days` if it has partitions.
+
+    The run has a thread of its own: Dagster swallows what a signal raises in the midst of a step,
+    and this thread has to leave on Ctrl-C and SIGTERM.
+
+    Args:
+        dagster_instance: where the run is recorded.
+        name: the job's.
+        days: the first and the last date.
+        meanwhile: called a few times a second.
 
     Raises:
         CliError: a step failed; the message holds its error.
@@ -43,16 +57,33 @@ def run_job(
         tags[ASSET_PARTITION_RANGE_START_TAG] = days[0].isoformat()
         tags[ASSET_PARTITION_RANGE_END_TAG] = days[1].isoformat()
     job = build_defs(Settings.load()).resolve_job_def(name)
-    result = job.execute_in_process(
-        run_config=logging_from("ERROR"),
-        instance=dagster_instance,
-        tags=tags,
-        raise_on_error=False,
-    )
-    if not result.success:
-        faults = [
-            f"{event.step_key}: {event.step_failure_data.error}"
-            for event in result.all_events
-            if event.is_step_failure
-        ]
-        raise CliError(f"The run {result.run_id} of {name} failed:\n" + "\n".join(faults))
+    outcome: Future[dg.ExecuteInProcessResult] = Future()
+
+    def execute() -> None:
+        try:
+            outcome.set_result(
+                job.execute_in_process(
+                    run_config=logging_from("ERROR"),
+                    instance=dagster_instance,
+                    tags=tags,
+                    raise_on_error=False,
+                )
+            )
+        except BaseException as error:
+            outcome.set_exception(error)
+
+    threading.Thread(target=execute, name=name, daemon=True).start()
+    while not wait([outcome], timeout=0.2).done:
+        meanwhile()
+    _check(outcome.result(), name)
+
+
+def _check(result: dg.ExecuteInProcessResult, name: str) -> None:
+    if result.success:
+        return
+    faults = [
+        f"{event.step_key}: {event.step_failure_data.error}"
+        for event in result.all_events
+        if event.is_step_failure
+    ]
+    raise CliError(f"The run {result.run_id} of {name} failed:\n" + "\n".join(faults))
