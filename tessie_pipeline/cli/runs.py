@@ -15,7 +15,7 @@ from dagster._core.storage.tags import (
 
 from tessie_pipeline.cli.environment import CliError
 from tessie_pipeline.definitions import build_defs
-from tessie_pipeline.orchestration.jobs import logging_from
+from tessie_pipeline.orchestration.jobs import RUNNING, logging_from
 from tessie_pipeline.settings import Settings
 
 
@@ -76,6 +76,17 @@ def run_job(
     while not wait([outcome], timeout=0.2).done:
         meanwhile()
     _check(outcome.result(), name)
+
+
+def fail_interrupted_runs(dagster_instance: dg.DagsterInstance) -> int:
+    """Mark runs as failed whose processes ended with the last `tessie up`; returns how many.
+
+    Dagster itself would take them for running, and what they hold for held.
+    """
+    interrupted = dagster_instance.get_runs(dg.RunsFilter(statuses=RUNNING))
+    for run in interrupted:
+        dagster_instance.report_run_failed(run, "The process of this run was stopped.")
+    return len(interrupted)
 
 
 def _check(result: dg.ExecuteInProcessResult, name: str) -> None:

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from tessie_pipeline.cli.environment import PROJECT, CliError, environment, prepare
 from tessie_pipeline.cli.household import simulated
-from tessie_pipeline.cli.runs import instance
+from tessie_pipeline.cli.runs import fail_interrupted_runs, instance
 
 START_S = 120
 STOP_S = 30
@@ -32,8 +32,8 @@ def run(console: Console, host: str, port: int, simulator_port: int) -> None:
         prepare(env)
         with simulated(simulator_port) if env.is_simulated else nullcontext() as simulator_url:
             variables = env.variables(simulator_url)
-            with instance(variables):
-                pass  # Dagster's own tables are made by one process, before several need them
+            with instance(variables) as dagster_instance:
+                fail_interrupted_runs(dagster_instance)
             log = env.settings.home / "dagster" / "dagster.log"
             log_level = env.settings.log_level.lower()
             command = [

@@ -12,6 +12,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
+    MAX_RUNTIME_SECONDS_TAG,
 )
 
 HISTORY_CRON = "30 12 * * *"
@@ -19,6 +20,9 @@ HISTORY_CRON = "30 12 * * *"
 
 HEALED_DAYS = 7
 """How many days back the daily run looks; days that are complete cost no request."""
+
+LONGEST_POLL = timedelta(minutes=10)
+"""A poll that has not ended by then never will: its process died."""
 
 LIVE_POLL = "live_poll"
 ENERGY_DAYS = "energy_days"
@@ -33,6 +37,7 @@ def jobs(log_level: str) -> list[UnresolvedAssetJobDefinition]:
             selection=["vehicles", "energy_sites", "vehicle_states", "energy_states"],
             executor_def=dg.in_process_executor,
             config=config,
+            tags={MAX_RUNTIME_SECONDS_TAG: str(LONGEST_POLL.seconds)},
             description="One sample of every vehicle that is awake and of every energy site.",
         ),
         dg.define_asset_job(
@@ -46,8 +51,7 @@ def jobs(log_level: str) -> list[UnresolvedAssetJobDefinition]:
     ]
 
 
-_UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
+RUNNING = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
@@ -70,7 +74,11 @@ def live_poll_schedule(cron: str) -> dg.ScheduleDefinition:
     )
     def live_poll_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         """Samples of all vehicles and sites."""
-        unfinished = dg.RunsFilter(job_name=LIVE_POLL, statuses=_UNFINISHED)
+        unfinished = dg.RunsFilter(
+            job_name=LIVE_POLL,
+            statuses=[dg.DagsterRunStatus.QUEUED, *RUNNING],
+            created_after=context.scheduled_execution_time - LONGEST_POLL,
+        )
         if context.instance.get_runs_count(unfinished):
             return dg.SkipReason("The poll before this one still runs.")
         return dg.RunRequest()

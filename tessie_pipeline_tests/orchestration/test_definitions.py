@@ -1,12 +1,13 @@
 """What Dagster's UI shows: groups, descriptions, kinds, columns, jobs and schedules."""
 
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 import dagster as dg
 import pytest
 
+from tessie_pipeline.cli.runs import fail_interrupted_runs
 from tessie_pipeline.definitions import build_defs
 from tessie_pipeline.orchestration.calendar import in_parts
 from tessie_pipeline.orchestration.jobs import energy_days_schedule, logging_from
@@ -100,13 +101,32 @@ def test_the_daily_run_covers_the_week_that_is_over_everywhere() -> None:
 def test_a_poll_is_left_out_while_the_one_before_still_runs(defs: dg.Definitions) -> None:
     schedule = defs.resolve_schedule_def("live_poll_schedule")
     job = defs.resolve_job_def("live_poll")
+    now = datetime.now(UTC)
     with dg.instance_for_test() as instance:
-        idle = schedule(dg.build_schedule_context(instance))
+
+        def tick(at: datetime) -> object:
+            return schedule(dg.build_schedule_context(instance, scheduled_execution_time=at))
+
+        idle = tick(now)
         instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
-        busy = schedule(dg.build_schedule_context(instance))
+        busy = tick(now)
+        dead = tick(now + timedelta(minutes=11))
 
     assert isinstance(idle, dg.RunRequest)
     assert isinstance(busy, dg.SkipReason)
+    assert isinstance(dead, dg.RunRequest), "a run that died holds nothing up for long"
+
+
+def test_runs_of_processes_that_ended_are_marked_as_failed(defs: dg.Definitions) -> None:
+    job = defs.resolve_job_def("live_poll")
+    with dg.instance_for_test() as instance:
+        died = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+        ended = instance.create_run_for_job(job, status=dg.DagsterRunStatus.SUCCESS)
+
+        assert fail_interrupted_runs(instance) == 1
+
+        found = [instance.get_run_by_id(run.run_id) for run in (died, ended)]
+    assert [run.status.value for run in found if run] == ["FAILURE", "SUCCESS"]
 
 
 def test_a_large_range_is_written_in_parts_that_tile_it() -> None:
