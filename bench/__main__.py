@@ -1,0 +1,68 @@
+"""`python -m bench [--only NAME]`: measure, print a table, and write `bench/results.json`.
+
+A benchmark is a function from a scratch server to a contest; a new one is a line in `BENCHMARKS`.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from bench import backfill, writes
+from bench.measure import Contest, Figure, compare
+from bench.scratch import Scratch, scratch
+
+BENCHMARKS: dict[str, Callable[[Scratch], Contest]] = {
+    "write_new": writes.write_new,
+    "write_again": writes.write_again,
+    "write_new_vs_rows": writes.write_new_vs_rows,
+    "backfill_60_days": backfill.backfill_60_days,
+}
+RESULTS = Path(__file__).with_name("results.json")
+
+
+def main(only: Annotated[str, typer.Option(help="Name of the one to run.")] = "") -> None:
+    """Measure how fast this project is beside the way it is usually done."""
+    if only and only not in BENCHMARKS:
+        raise typer.BadParameter(f"{only} is none of {', '.join(BENCHMARKS)}")
+    console = Console()
+    figures = _measure([only] if only else list(BENCHMARKS), console)
+    console.print(_table(figures))
+    RESULTS.write_text(json.dumps([asdict(figure) for figure in figures], indent=2) + "\n")
+
+
+def _measure(names: list[str], console: Console) -> list[Figure]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    figures = []
+    with scratch() as server, Progress(*columns, TimeElapsedColumn(), console=console) as progress:
+        for name in names:
+            contest = BENCHMARKS[name](server)
+            task = progress.add_task(name, total=contest.runs + 1)
+            figures.append(compare(name, contest, partial(progress.advance, task)))
+    return figures
+
+
+def _table(figures: list[Figure]) -> Table:
+    table = Table("name", caption="Medians; a ratio above 1 means that ours is faster.")
+    for heading in ("ours", "reference", "ratio", "runs"):
+        table.add_column(heading, justify="right")
+    for figure in figures:
+        table.add_row(
+            figure.name,
+            f"{figure.ours:.3f} {figure.unit}",
+            f"{figure.reference:.3f} {figure.unit}",
+            f"{figure.ratio:.2f}",
+            str(figure.runs),
+        )
+    return table
+
+
+if __name__ == "__main__":
+    typer.run(main)

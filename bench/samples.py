@@ -1,0 +1,80 @@
+"""Made-up samples of energy sites, as many as a benchmark needs and always the same."""
+
+from datetime import UTC, date, datetime, timedelta
+from math import pi
+from uuid import NAMESPACE_URL, uuid5
+
+import polars as pl
+
+from tessie_pipeline.domain.samples import ENERGY_STATES
+
+PACK_WH = 27_000.0
+
+
+def energy_states(sites: int, start: date, days: int) -> pl.DataFrame:
+    """`ENERGY_STATES` rows of sites every five minutes of UTC days, sorted by site and time."""
+    first = datetime(start.year, start.month, start.day, tzinfo=UTC)
+    times = pl.datetime_range(
+        first, first + timedelta(days=days), "5m", closed="left", time_unit="us", eager=True
+    )
+    ids = sorted(uuid5(NAMESPACE_URL, str(site)).hex for site in range(sites))
+    grid = pl.DataFrame({"site_id": ids}).join(times.to_frame("timestamp"), how="cross")
+    return _with_answers(_with_powers(grid)).select(ENERGY_STATES.names()).cast(ENERGY_STATES)
+
+
+def _with_powers(grid: pl.DataFrame) -> pl.DataFrame:
+    """Sun by day, cars and cooking by chance, and a battery that smooths both."""
+    hour = pl.col("timestamp").dt.hour() + pl.col("timestamp").dt.minute() / 60
+    chance = pl.struct("site_id", "timestamp").hash(seed=1) % 1000 / 1000
+    solar = (8000 * (pi * (hour - 6) / 12).sin() * (0.6 + 0.4 * chance)).clip(0)
+    load = 300 + 900 * chance + pl.when(chance > 0.9).then(7200).otherwise(0)
+    return (
+        grid.with_columns(solar_power_w=solar.round(), load_power_w=load.round())
+        .with_columns(
+            battery_power_w=(pl.col("load_power_w") - pl.col("solar_power_w")).clip(-5000, 5000),
+            battery_percentage=50 + 40 * (pi * (hour - 10) / 12).sin() + chance,
+        )
+        .with_columns(
+            grid_power_w=pl.col("load_power_w")
+            - pl.col("solar_power_w")
+            - pl.col("battery_power_w"),
+            energy_left_wh=pl.col("battery_percentage") * (PACK_WH / 100),
+        )
+        .with_columns(
+            is_stale=pl.lit(False),
+            generator_power_w=pl.lit(0.0),
+            total_pack_energy_wh=pl.lit(PACK_WH),
+            grid_status=pl.lit("Active"),
+            island_status=pl.lit("on_grid"),
+        )
+    )
+
+
+def _with_answers(states: pl.DataFrame) -> pl.DataFrame:
+    """With `raw_data`: the `live_status` answer, some 500 bytes as on the wire."""
+    wall_connector = pl.struct(
+        din=pl.lit("1457768-02-G--TGW23456789ABCD"),
+        vin=pl.lit("5YJ3E1EA7KF000316"),
+        wall_connector_state=pl.lit(2),
+        wall_connector_fault_state=pl.lit(2),
+        wall_connector_power=pl.lit(0),
+    )
+    answer = pl.struct(
+        pl.col("solar_power_w").cast(pl.Int64).alias("solar_power"),
+        pl.col("energy_left_wh").alias("energy_left"),
+        pl.col("total_pack_energy_wh").cast(pl.Int64).alias("total_pack_energy"),
+        pl.col("battery_percentage").alias("percentage_charged"),
+        pl.lit(True).alias("backup_capable"),
+        pl.col("battery_power_w").cast(pl.Int64).alias("battery_power"),
+        pl.col("load_power_w").cast(pl.Int64).alias("load_power"),
+        "grid_status",
+        pl.lit(False).alias("grid_services_active"),
+        pl.col("grid_power_w").cast(pl.Int64).alias("grid_power"),
+        pl.lit(0).alias("grid_services_power"),
+        pl.lit(0).alias("generator_power"),
+        "island_status",
+        pl.lit(False).alias("storm_mode_active"),
+        pl.col("timestamp").dt.to_string("%Y-%m-%dT%H:%M:%S+00:00").alias("timestamp"),
+        pl.concat_list(wall_connector).alias("wall_connectors"),
+    )
+    return states.with_columns(raw_data=answer.struct.json_encode())
