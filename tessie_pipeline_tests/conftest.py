@@ -59,7 +59,7 @@ def new_database(server_url: sa.URL, options: str) -> Iterator[Database]:
     database = Database(_url(server_url, name))
     yield database
     database.dispose()
-    _execute(server_url, f"drop database {name} with (force)")
+    _execute(server_url, f"drop database {name}")
 
 
 def _url(server_url: sa.URL, name: str) -> str:
