@@ -13,6 +13,8 @@ from zoneinfo import available_timezones
 import platformdirs
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 FLEET_API_URL = "https://fleet-api.prd.na.vn.cloud.tesla.com"
 """Tesla's base URL for North America and Asia-Pacific; source: fleet API docs, base URLs."""
@@ -36,8 +38,13 @@ def _hex_key(value: SecretStr) -> SecretStr:
 
 
 def _postgres_url(value: SecretStr) -> SecretStr:
-    if not re.match(r"postgres(ql)?(\+\w+)?://[^/]*/.+", value.get_secret_value()):
-        raise ValueError("should look like postgresql://user:password@host:5432/database")
+    should_be = "should look like postgresql://user:password@host:5432/database"
+    try:
+        url = make_url(value.get_secret_value().replace("postgres://", "postgresql://", 1))
+    except (ArgumentError, ValueError):
+        raise ValueError(should_be) from None
+    if not url.drivername.startswith("postgresql") or not url.database:
+        raise ValueError(should_be)
     return value
 
 
@@ -49,9 +56,35 @@ def _http_url(value: str) -> str:
 
 def _cron(value: str) -> str:
     fields = value.split()
-    if len(fields) != 5 or not all(re.fullmatch(r"[\w*/,-]+", field) for field in fields):
+    if len(fields) != len(_CRON_LIMITS) or not all(
+        _is_cron_part(part, *limits)
+        for field, limits in zip(fields, _CRON_LIMITS, strict=True)
+        for part in field.split(",")
+    ):
         raise ValueError("should be a cron line of five fields such as */5 * * * *")
     return value
+
+
+_CRON_LIMITS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
+
+
+def _is_cron_part(part: str, low: int, high: int) -> bool:
+    """Whether a part is `*`, `n` or `n-m`, or one of them in steps `/n`, within its limits."""
+    match = re.fullmatch(r"(?:\*|(\d+)(?:-(\d+))?)(?:/(\d+))?", part)
+    if match is None:
+        return False
+    numbers = [int(number) for number in match.group(1, 2) if number]
+    step = int(match.group(3) or 1)
+    return (
+        all(low <= number <= high for number in numbers) and sorted(numbers) == numbers and step > 0
+    )
+
+
+def _directory(value: Path) -> Path:
+    path = value.expanduser()
+    if path.exists() and not path.is_dir():
+        raise ValueError("should be a directory")
+    return path
 
 
 def _time_zone(value: str) -> str:
@@ -72,7 +105,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
-    home: Annotated[Path, AfterValidator(Path.expanduser)] = Field(
+    home: Annotated[Path, AfterValidator(_directory)] = Field(
         default_factory=_default_home, validation_alias="TESSIE_HOME"
     )
     database_url: Annotated[SecretStr, AfterValidator(_postgres_url)] | None = Field(

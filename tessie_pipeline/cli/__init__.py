@@ -12,6 +12,7 @@ from tessie_pipeline.cli.environment import CliError
 from tessie_pipeline.settings import SettingsError
 from tessie_pipeline.store.accounts import NoAccountError
 from tessie_pipeline.store.embedded import EmbeddedPostgresError
+from tessie_pipeline.store.migrations import MigrationError
 from tessie_pipeline.store.sealing import SealError
 from tessie_pipeline.tesla.errors import FleetApiError
 
@@ -26,6 +27,7 @@ _SAID_IN_A_SENTENCE = (
     NoAccountError,
     SealError,
     FleetApiError,
+    MigrationError,
 )
 
 

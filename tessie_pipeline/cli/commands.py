@@ -130,10 +130,11 @@ def run_status() -> None:
 
 @app.command("url")
 def run_url() -> None:
-    """Print the database URL for BI tools, with a role that can only read."""
+    """Print the database URL for BI tools; the embedded server's is of a role that only reads."""
     settings = Settings.load()
     postgres = embedded_postgres(settings)
     if postgres is None:
+        Console(stderr=True).print("As DATABASE_URL says; its role may be able to write.")
         print(settings.require("database_url"))
         return
     if not postgres.is_running():
@@ -169,5 +170,5 @@ def run_import_app_export(
 ) -> None:
     """Load daily CSV exports of the Tesla app into energy_daily."""
     with environment() as env:
-        prepare(env)
+        migrations.upgrade(env.database)
         app_exports.load(console, env, files, site, overwrite=overwrite)

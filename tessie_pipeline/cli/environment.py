@@ -16,17 +16,17 @@ from tessie_pipeline.domain.tokens import Tokens
 from tessie_pipeline.settings import Settings
 from tessie_pipeline.simulator.tokens import INITIAL_REFRESH_TOKEN
 from tessie_pipeline.store import migrations
-from tessie_pipeline.store.accounts import NoAccountError, SealedTokens
-from tessie_pipeline.store.dagster_storage import create_dagster_schema, dagster_url
+from tessie_pipeline.store.accounts import SealedTokens
+from tessie_pipeline.store.dagster_storage import dagster_url
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.embedded import EmbeddedPostgres, EmbeddedPostgresError
-from tessie_pipeline.store.shared_files import exclusive
+from tessie_pipeline.store.registries import known_sites
+from tessie_pipeline.store.shared_files import exclusive, write_file
 
 PROJECT = Path(__file__).parents[2]
 """The directory with dagster.yaml and workspace.yaml, which is Dagster's home."""
 
 SIMULATOR_CLIENT_ID = "simulator"
-_SIMULATOR_TOKEN_START = INITIAL_REFRESH_TOKEN.partition(".")[0]
 
 
 class CliError(Exception):
@@ -76,36 +76,47 @@ def environment() -> Iterator[Environment]:
 
 
 def prepare(environment: Environment) -> None:
-    """Bring the database to the newest schema; simulated, give it the simulator's account.
+    """Bring the database to the newest schema, and the account to what the settings say.
 
     Raises:
-        CliError: the account that is stored is of the other kind.
+        CliError: what is stored is of the other kind than the settings.
     """
     migrations.upgrade(environment.database)
-    create_dagster_schema(environment.database)
-    (environment.settings.home / "dagster").mkdir(parents=True, exist_ok=True)
+    make_directory(environment.settings.home / "dagster")
     tokens = environment.tokens()
-    is_simulated = stored_account_is_simulated(tokens)
-    if environment.is_simulated and is_simulated is False:
+    is_simulated = tokens.is_simulated()
+    if not environment.is_simulated:
+        if is_simulated:
+            raise CliError(
+                "This database holds a simulated household: set TESSIE_HOME to another directory "
+                "for the real one"
+            )
+        return
+    if is_simulated is False:
         raise CliError(
             "This database holds a Tesla account: set TESLA_CLIENT_ID to go on with it, or "
             "TESSIE_HOME to another directory for a simulated one"
         )
-    if not environment.is_simulated and is_simulated:
-        raise CliError(
-            "This database holds a simulated household: set TESSIE_HOME to another directory "
-            "for the real one"
-        )
-    if environment.is_simulated and is_simulated is None:
-        tokens.save(Tokens(INITIAL_REFRESH_TOKEN))
+    if is_simulated is None:
+        _check_no_imports(environment.database)
+        tokens.save(Tokens(INITIAL_REFRESH_TOKEN), is_simulated=True)
 
 
-def stored_account_is_simulated(tokens: SealedTokens) -> bool | None:
-    """Whether the stored account is the simulator's; None if none is stored."""
-    try:
-        return tokens.read().refresh_token.startswith(_SIMULATOR_TOKEN_START)
-    except NoAccountError:
-        return None
+def make_directory(path: Path) -> None:
+    """Make a directory in the project's home, for the owner of that home."""
+    path.mkdir(parents=True, exist_ok=True)
+    owner = path.parent.stat()
+    if os.geteuid() == 0 and path.stat().st_uid != owner.st_uid:
+        os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def _check_no_imports(database: Database) -> None:
+    with database.rows() as connection:
+        if any(site.tesla_site_id is None for site in known_sites(connection)):
+            raise CliError(
+                "This database holds imported days of a real home: set TESLA_CLIENT_ID to go on "
+                "with them, or TESSIE_HOME to another directory for a simulated household"
+            )
 
 
 def embedded_postgres(settings: Settings) -> EmbeddedPostgres | None:
@@ -147,7 +158,7 @@ def _new_key(home: Path) -> SecretStr:
         if made_meanwhile:
             return made_meanwhile
         key = secrets.token_hex(32)
-        descriptor = os.open(home / ".env", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        with os.fdopen(descriptor, "a") as file:
-            file.write(f"ENCRYPTION_KEY={key}\n")
+        file = home / ".env"
+        lines = file.read_text().splitlines() if file.exists() else []
+        write_file(file, "\n".join([*lines, f"ENCRYPTION_KEY={key}", ""]), 0o600)
         return SecretStr(key)

@@ -49,14 +49,22 @@ class SealedTokens:
                 self._write(connection, account, tokens)
         return tokens
 
-    def save(self, tokens: Tokens) -> None:
-        """Store the tokens of a login in the place of what was there."""
+    def save(self, tokens: Tokens, *, is_simulated: bool = False) -> None:
+        """Store the tokens of a login in the place of what was there, and whether they are real."""
         with self.database.rows() as connection:
             connection.execute(sa.text(f"lock table {user_config.fullname} in exclusive mode"))
             account = connection.scalar(sa.select(user_config.c.id))
             if account is None:
                 account = connection.scalar(sa.insert(user_config).returning(user_config.c.id))
             self._write(connection, account, tokens)
+            merged = user_config.c.settings.concat({"is_simulated": is_simulated})
+            connection.execute(sa.update(user_config).values(settings=merged))
+
+    def is_simulated(self) -> bool | None:
+        """Whether the stored account is the simulator's; None if none is stored."""
+        with self.database.rows() as connection:
+            settings = connection.scalar(sa.select(user_config.c.settings))
+        return None if settings is None else bool(settings.get("is_simulated"))
 
     def _read(self, connection: sa.Connection, query: sa.Select[Any]) -> tuple[UUID, Tokens]:
         row = connection.execute(query).mappings().first()

@@ -5,12 +5,7 @@ import sqlalchemy as sa
 from tessie_pipeline.store.database import Database
 
 SCHEMA = "dagster"
-
-
-def create_dagster_schema(database: Database) -> None:
-    """Make the schema; Dagster makes its tables in it."""
-    with database.rows() as connection:
-        connection.execute(sa.text(f"create schema if not exists {SCHEMA}"))
+"""Made by `migrations.upgrade`; Dagster makes its tables in it."""
 
 
 def dagster_url(database: Database) -> str:

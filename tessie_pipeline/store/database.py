@@ -38,6 +38,7 @@ class Database:
             self.url("psycopg2"),
             pool_size=2,
             pool_pre_ping=True,
+            hide_parameters=True,  # an error would show them in logs and in Dagster's UI
             connect_args={"application_name": APPLICATION_NAME, "options": "-c timezone=UTC"},
         )
 

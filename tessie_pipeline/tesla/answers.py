@@ -113,6 +113,7 @@ EpochSeconds = Annotated[int, _NotBool, Field(ge=_EARLIEST_S, lt=_LATEST_S)]
 EpochMilliseconds = Annotated[int, _NotBool, Field(ge=_EARLIEST_S * 1000, lt=_LATEST_S * 1000)]
 Instant = Annotated[datetime, BeforeValidator(_instant)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True)]
+Vin = Annotated[str, StringConstraints(strip_whitespace=True, max_length=17)]
 Flag = StrictBool
 
 AnswerT = TypeVar("AnswerT", bound=Answer)
@@ -149,10 +150,10 @@ def kept_text(body: object) -> str:
     Raises:
         UndecodableAnswer: The body holds what JSON cannot: NaN, Infinity, endless nesting.
     """
-    if isinstance(body, Mapping):
-        body = {key: value for key, value in body.items() if key not in SECRETS}
     try:
-        text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = json.dumps(
+            _without_secrets(body), ensure_ascii=False, allow_nan=False, separators=(",", ":")
+        )
     except (TypeError, ValueError, RecursionError) as error:
         raise UndecodableAnswer(f"the answer cannot be written as JSON: {error}") from error
     return _ESCAPED_NUL.sub(r"\1\\ufffd", text).encode("utf-8", "replace").decode()
@@ -176,11 +177,23 @@ def read(model: type[AnswerT], text: str) -> AnswerT:
 
 
 def rejected(part: object, reason: str) -> Rejected:
-    """A refused part with its text, or with no text where it cannot even be written."""
+    """A refused part with its text: what JSON cannot hold as Python writes it, or none at all."""
     try:
         return Rejected(reason, kept_text(part))
     except UndecodableAnswer:
+        pass
+    try:
+        return Rejected(reason, json.dumps(_without_secrets(part)))
+    except (TypeError, ValueError, RecursionError):
         return Rejected(reason, "")
+
+
+def _without_secrets(part: object) -> object:
+    if isinstance(part, Mapping):
+        return {key: _without_secrets(value) for key, value in part.items() if key not in SECRETS}
+    if isinstance(part, list):
+        return [_without_secrets(value) for value in part]
+    return part
 
 
 def _sentence(errors: list[ErrorDetails]) -> str:

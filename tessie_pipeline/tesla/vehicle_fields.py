@@ -17,6 +17,7 @@ from tessie_pipeline.tesla.answers import (
     SmallCount,
     TeslaId,
     Text,
+    Vin,
 )
 
 
@@ -102,7 +103,7 @@ class VehicleObject(Answer):
 
     id: TeslaId | None = None
     id_s: TeslaId | None = None
-    vin: Text | None = None
+    vin: Vin | None = None
     display_name: Text | None = None
     state: Text | None = None
     in_service: Flag | None = None

@@ -132,7 +132,7 @@ def pipeline(
 ) -> Iterator[Pipeline]:
     """A pipeline that knows its vehicles and sites; what fails is tried again at once."""
     monkeypatch.setattr("tessie_pipeline.orchestration.faults.FIRST_WAIT_S", 0.0)
-    SealedTokens(database, KEY).save(Tokens(INITIAL_REFRESH_TOKEN))
+    SealedTokens(database, KEY).save(Tokens(INITIAL_REFRESH_TOKEN), is_simulated=True)
     urls = {
         "TESSIE_FLEET_API_URL": simulator.url,
         "TESSIE_TOKEN_URL": f"{simulator.url}/oauth2/v3/token",

@@ -70,7 +70,18 @@ def test_a_new_login_takes_the_old_ones_place_and_keeps_the_settings(account: Se
     account.save(NEW)
     assert account.read() == NEW
     with account.database.rows() as rows:
-        assert rows.scalars(sa.select(user_config.c.settings)).all() == [{"theme": "dark"}]
+        (settings,) = rows.scalars(sa.select(user_config.c.settings)).all()
+    assert settings == {"theme": "dark", "is_simulated": False}
+
+
+def test_whose_account_it_is_is_known_without_the_key(account: SealedTokens) -> None:
+    assert SealedTokens(account.database, "00" * 32).is_simulated() is False
+    account.save(NEW, is_simulated=True)
+    assert SealedTokens(account.database, "00" * 32).is_simulated() is True
+
+
+def test_no_account_is_neither_real_nor_simulated(database: Database) -> None:
+    assert SealedTokens(database, KEY).is_simulated() is None
 
 
 def test_two_first_logins_at_once_make_one_account(database: Database) -> None:

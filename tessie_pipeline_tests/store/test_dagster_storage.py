@@ -3,13 +3,11 @@
 import pytest
 import sqlalchemy as sa
 
-from tessie_pipeline.store.dagster_storage import create_dagster_schema, dagster_url
+from tessie_pipeline.store.dagster_storage import dagster_url
 from tessie_pipeline.store.database import Database
 
 
 def test_tables_that_dagster_makes_are_in_a_schema_of_their_own(database: Database) -> None:
-    create_dagster_schema(database)
-    create_dagster_schema(database)
     engine = sa.create_engine(dagster_url(database))
     with engine.begin() as connection:
         connection.execute(sa.text("create table runs (id int)"))

@@ -175,11 +175,28 @@ def test_views_that_readers_built_on_ours_do_not_stop_a_migration(database: Data
         rows.execute(sa.text("create view public.mine as select * from bi.energy_daily"))
         rows.execute(sa.text("create materialized view bi.mine as select * from bi.vehicles_now"))
         rows.execute(sa.text("drop view bi.vehicle_states"))
+        comment = f"{migrations.VIEWS_COMMENT} Version of other files."
+        rows.exec_driver_sql(f"comment on schema bi is '{comment}'")
     migrations.upgrade(database)
     assert views(database) >= VIEWS
-    assert select(database, "select to_regclass('public.mine'), to_regclass('bi.mine')") == [
-        (None, None)
-    ]
+    (relations,) = select(database, "select to_regclass('public.mine'), to_regclass('bi.mine')")
+    assert relations == (None, None)
+
+
+def test_views_that_readers_built_on_ours_stay_while_ours_do_not_change(database: Database) -> None:
+    with database.rows() as rows:
+        rows.execute(sa.text("create view public.mine as select * from bi.energy_daily"))
+    migrations.upgrade(database)
+    assert select(database, "select to_regclass('public.mine') is not null") == [(True,)]
+
+
+def test_a_schema_bi_of_somebody_else_is_left_alone(bare_database: Database) -> None:
+    with bare_database.rows() as rows:
+        rows.execute(sa.text("create schema bi"))
+        rows.execute(sa.text("create table bi.reports (id int)"))
+    with pytest.raises(migrations.MigrationError, match="schema bi that tessie did not make"):
+        migrations.upgrade(bare_database)
+    assert select(bare_database, "select count(*) from bi.reports") == [(0,)]
 
 
 def test_every_table_column_and_view_has_a_comment(database: Database) -> None:
