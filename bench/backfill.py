@@ -14,8 +14,9 @@ from bench.measure import Contest, Side
 from bench.scratch import Scratch
 from tessie_pipeline.cli.environment import Environment, prepare
 from tessie_pipeline.cli.household import Household, simulated
-from tessie_pipeline.cli.runs import instance, run_job
+from tessie_pipeline.definitions import build_defs
 from tessie_pipeline.orchestration.jobs import ENERGY_DAYS, LIVE_POLL
+from tessie_pipeline.orchestration.local_dagster import local_dagster
 from tessie_pipeline.settings import Settings
 from tessie_pipeline.store.tables import energy_daily
 
@@ -28,12 +29,13 @@ def backfill_60_days(scratch: Scratch) -> Contest:
     settings = Settings.load(TESSIE_HOME=scratch.home, DATABASE_URL=scratch.database.url())
     environment = Environment(settings, scratch.database)
     prepare(environment)
-    dagster = scratch.stack.enter_context(instance(environment.variables(simulator_url)))
-    run_job(dagster, LIVE_POLL)
+    dagster = scratch.stack.enter_context(local_dagster(environment.variables(simulator_url)))
+    definitions = build_defs(Settings.load())
+    dagster.run(definitions, LIVE_POLL)
 
     def run(ranges: Sequence[tuple[date, date]]) -> int:
         for days in ranges:
-            run_job(dagster, ENERGY_DAYS, days)
+            dagster.run(definitions, ENERGY_DAYS, days)
         with scratch.database.rows() as connection:
             return connection.scalar(sa.select(sa.func.count()).select_from(energy_daily)) or 0
 

@@ -19,7 +19,8 @@ left join lateral (
     where site_id = e.id and not is_stale
     order by timestamp desc
     limit 1
-) s on true;
+) s on true
+where e.removed_at is null;
 
 comment on view bi.energy_sites_now is
-'One row per energy site: its newest sample; battery > 0 discharges, grid > 0 imports.';
+'One row per energy site of the account: its newest sample; battery > 0 discharges, grid > 0 imports.';

@@ -29,7 +29,8 @@ left join lateral (
     where vehicle_id = v.id and not is_stale
     order by timestamp desc
     limit 1
-) s on true;
+) s on true
+where v.removed_at is null;
 
 comment on view bi.vehicles_now is
-'One row per vehicle: its newest sample, in miles and kilometres.';
+'One row per vehicle of the account: its newest sample, in miles and kilometres.';

@@ -10,7 +10,7 @@ from tessie_pipeline.cli.environment import CliError, Environment
 from tessie_pipeline.domain.samples import ENERGY_DAILY
 from tessie_pipeline.store.energy_days import save_imported_days
 from tessie_pipeline.store.registries import KnownSite, create_imported_site, known_sites
-from tessie_pipeline.tesla.app_export import NotAnAppExport, read_app_export
+from tessie_pipeline.tesla.app_export import APP_EXPORT_DAYS, NotAnAppExport, read_app_export
 
 IMPORTED_SITE = "Home"
 """Name of the site that is made for an import into a database without any."""
@@ -29,7 +29,6 @@ def load(
     Raises:
         CliError: the site is not clear, or a file could not be read.
     """
-    site = _site(environment, site_wanted)
     parts: list[pl.DataFrame] = []
     unread: list[str] = []
     for file in files:
@@ -41,28 +40,40 @@ def load(
         parts.append(export.days)
         for row in export.bad_rows:
             console.print(f"{row.file}:{row.line}: {row.reason}", style="yellow", markup=False)
-    if parts:
-        days = pl.concat(parts).unique("date", keep="last").sort("date")
+    days = _without_repetition(console, parts)
+    if not days.is_empty():
+        site = _site(environment, site_wanted)
         days = days.with_columns(site_id=pl.lit(site.site_id)).select(ENERGY_DAILY.names())
         with environment.database.frames() as connection:
             written = save_imported_days(connection, days, overwrite=overwrite)
         console.print(_summary(days, written, site), markup=False, highlight=False)
+    elif not unread:
+        unread.append("There is no day in these files")
     if unread:
         raise CliError("\n".join(unread))
 
 
+def _without_repetition(console: Console, parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Each day once, as the last file has it; days that files tell differently are named."""
+    days = pl.concat(parts) if parts else APP_EXPORT_DAYS.to_frame()
+    versions = days.unique().group_by("date").len().filter(pl.col("len") > 1).sort("date")
+    for day in versions["date"]:
+        console.print(f"{day}: files differ, the last one given is taken", style="yellow")
+    return days.unique("date", keep="last", maintain_order=True).sort("date")
+
+
 def _site(environment: Environment, wanted: str | None) -> KnownSite:
     with environment.database.rows() as connection:
-        sites = known_sites(connection)
+        sites = known = known_sites(connection)
         if not sites and wanted is None:
             return create_imported_site(connection, IMPORTED_SITE, environment.settings.time_zone)
     if wanted is not None:
         sites = [site for site in sites if wanted in (site.site_name, str(site.tesla_site_id))]
     if len(sites) == 1:
         return sites[0]
+    names = ", ".join(f"{site.site_name} ({site.tesla_site_id or 'imported'})" for site in known)
     if not sites:
-        raise CliError(f"There is no energy site {wanted}: `tessie status` lists them")
-    names = ", ".join(f"{site.site_name} ({site.tesla_site_id})" for site in sites)
+        raise CliError(f"There is no energy site {wanted}; there is {names or 'none yet'}")
     raise CliError(f"There are several energy sites, choose one with --site: {names}")
 
 

@@ -4,6 +4,7 @@ Those that need Dagster import it when they are called: it takes two seconds.
 """
 
 import shlex
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -21,6 +22,7 @@ from tessie_pipeline.cli.environment import (
 from tessie_pipeline.domain.tokens import Tokens
 from tessie_pipeline.settings import Settings
 from tessie_pipeline.store import migrations
+from tessie_pipeline.store.database import Database
 from tessie_pipeline.tesla.auth import TokenEndpoint
 
 app = typer.Typer(
@@ -34,7 +36,7 @@ app.add_typer(import_app, name="import")
 
 console = Console()
 
-Port = Annotated[int, typer.Option(min=0, max=65535)]
+Port = Annotated[int, typer.Option(min=1, max=65535)]
 
 
 @app.command("demo")
@@ -73,21 +75,39 @@ def run_migrate(
     show_status: Annotated[
         bool, typer.Option("--status", help="Only show what the database is at.")
     ] = False,
+    is_sure: Annotated[bool, typer.Option("--yes", help="Do not ask before --down.")] = False,
+    draft: Annotated[
+        str | None, typer.Option(help="Draft a revision from store/tables.py; say what it does.")
+    ] = None,
 ) -> None:
     """Bring the database to the newest schema."""
-    if down and show_status:
-        raise CliError("--down and --status exclude each other")
+    if down + show_status + (draft is not None) > 1:
+        raise CliError("--down, --status and --draft exclude each other")
     with environment() as env:
+        if draft is not None:
+            print(migrations.draft(env.database, draft))
+            return
         if show_status:
             state = migrations.status(env.database)
+        elif down:
+            _confirm_down(env.database, is_sure)
+            state = migrations.downgrade(env.database)
         else:
-            migrate = migrations.downgrade if down else migrations.upgrade
-            state = migrate(env.database)
+            state = migrations.upgrade(env.database)
     console.print(
         f"The database is at {state.current or 'nothing'}; the newest revision is {state.newest}."
     )
     if state.pending:
         console.print(f"Pending: {', '.join(state.pending)}. Run `tessie migrate`.")
+
+
+def _confirm_down(database: Database, is_sure: bool) -> None:
+    """Ask the person at the terminal, if there is one, before data are deleted."""
+    current = migrations.status(database).current
+    if current is not None and not is_sure and sys.stdin.isatty():
+        typer.confirm(
+            f"Take revision {current} back, with the data that only it holds?", abort=True
+        )
 
 
 @app.command("simulate")

@@ -7,7 +7,6 @@ live, a real home's exports are imported, and what was stored is shown.
 import time
 from datetime import UTC, datetime, timedelta
 
-import dagster as dg
 import httpx
 import sqlalchemy as sa
 from rich.console import Console
@@ -16,8 +15,15 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from tessie_pipeline.cli import app_exports, summary
 from tessie_pipeline.cli.environment import PROJECT, CliError, Environment, environment, prepare
 from tessie_pipeline.cli.household import simulated
-from tessie_pipeline.cli.runs import instance, run_job
+from tessie_pipeline.cli.runner_lock import runner_lock
+from tessie_pipeline.definitions import build_defs
 from tessie_pipeline.orchestration.jobs import ENERGY_DAYS, LIVE_POLL
+from tessie_pipeline.orchestration.local_dagster import (
+    LocalDagster,
+    RunFailedError,
+    local_dagster,
+)
+from tessie_pipeline.settings import Settings
 from tessie_pipeline.store.tables import energy_history
 
 POLLS = 9
@@ -30,7 +36,7 @@ def run(console: Console, days: int) -> None:
     """Run the demo.
 
     Raises:
-        CliError: credentials of Tesla are set, which a demo must not use.
+        CliError: credentials of Tesla are set, which a demo must not use, or a run failed.
     """
     started = time.monotonic()
     with _progress(console) as progress:
@@ -44,10 +50,19 @@ def run(console: Console, days: int) -> None:
             progress.update(step, description="Migrating")
             prepare(env)
             progress.update(step, description="Starting the simulator")
-            with simulated() as simulator_url, instance(env.variables(simulator_url)) as dagster:
+            with (
+                runner_lock(env.settings.home) as lock,
+                simulated() as simulator_url,
+                local_dagster(env.variables(simulator_url)) as dagster,
+            ):
                 progress.remove_task(step)
-                _poll(progress, dagster, simulator_url)
-                _backfill(progress, dagster, env, days)
+                if lock:
+                    dagster.fail_interrupted_runs()
+                try:
+                    _poll(progress, dagster, simulator_url)
+                    _backfill(progress, dagster, env, days)
+                except RunFailedError as error:
+                    raise CliError(str(error)) from None
             step = progress.add_task("Importing a year of app exports", total=None)
             app_exports.load(
                 Console(quiet=True), env, sorted(EXPORTS.glob("*.csv")), None, overwrite=False
@@ -59,19 +74,20 @@ def run(console: Console, days: int) -> None:
     summary.show_next_steps(console)
 
 
-def _poll(progress: Progress, dagster: dg.DagsterInstance, simulator_url: str) -> None:
+def _poll(progress: Progress, dagster: LocalDagster, simulator_url: str) -> None:
     """Sample the last day live: the simulator's clock goes through it in steps."""
     now = datetime.now(UTC)
+    definitions = build_defs(Settings.load())
     step = progress.add_task("Polling the last day live", total=POLLS)
     for poll in reversed(range(POLLS)):
         moment = now - poll * POLL_EVERY
         clock = httpx.post(f"{simulator_url}/simulator/clock", json={"now": moment.isoformat()})
         clock.raise_for_status()
-        run_job(dagster, LIVE_POLL)
+        dagster.run(definitions, LIVE_POLL)
         progress.advance(step)
 
 
-def _backfill(progress: Progress, dagster: dg.DagsterInstance, env: Environment, days: int) -> None:
+def _backfill(progress: Progress, dagster: LocalDagster, env: Environment, days: int) -> None:
     """Fetch and compute the last `days` days as one Dagster run."""
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
     first = yesterday - timedelta(days=days - 1)
@@ -85,7 +101,7 @@ def _backfill(progress: Progress, dagster: dg.DagsterInstance, env: Environment,
         with env.database.rows() as connection:
             progress.update(step, completed=connection.scalar(answers))
 
-    run_job(dagster, ENERGY_DAYS, (first, yesterday), meanwhile=count)
+    dagster.run(build_defs(Settings.load()), ENERGY_DAYS, (first, yesterday), meanwhile=count)
     progress.update(step, completed=days * KINDS_PER_DAY)
 
 

@@ -2,15 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 
-import dagster as dg
 import sqlalchemy as sa
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from tessie_pipeline.cli.environment import Environment, embedded_postgres
-from tessie_pipeline.cli.runs import instance
-from tessie_pipeline.orchestration.jobs import LIVE_POLL
+from tessie_pipeline.orchestration.local_dagster import local_dagster
 from tessie_pipeline.store import migrations, tables
 from tessie_pipeline.store.database import Database
 
@@ -53,7 +51,7 @@ def stored(database: Database) -> Table:
     table = Table(title="What is stored", box=box.SIMPLE_HEAD, title_justify="left")
     table.add_column("table")
     table.add_column("rows", justify="right")
-    table.add_column("newest")
+    table.add_column("newest (UTC)")
     table.add_column("age", justify="right")
     with database.rows() as connection:
         for stored_table, newest_column in _SHOWN.items():
@@ -83,14 +81,11 @@ def age(span: timedelta) -> str:
 
 def _last_runs(environment: Environment) -> dict[str, str]:
     """When the live samples and the days were last made, and how the last poll ended."""
-    with instance(environment.variables()) as dagster:
-        polls = dagster.get_run_records(dg.RunsFilter(job_name=LIVE_POLL), limit=1)
-        days = dagster.get_latest_materialization_event(dg.AssetKey("energy_daily"))
+    with local_dagster(environment.variables()) as dagster:
+        poll = dagster.last_poll()
+        computed_at = dagster.days_computed_at()
     now = datetime.now(UTC)
-    last_poll = last_days = "never"
-    if polls:
-        outcome = polls[0].dagster_run.status.value.lower()
-        last_poll = f"{age(now - polls[0].create_timestamp)} ago, {outcome}"
-    if days:
-        last_days = f"{age(now - datetime.fromtimestamp(days.timestamp, UTC))} ago"
-    return {"Last poll": last_poll, "Days computed": last_days}
+    return {
+        "Last poll": f"{age(now - poll.began_at)} ago, {poll.status}" if poll else "never",
+        "Days computed": f"{age(now - computed_at)} ago" if computed_at else "never",
+    }

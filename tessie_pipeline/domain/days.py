@@ -3,7 +3,7 @@
 A date means each site's own local day of that date. Not here: what happened in a day.
 """
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -16,7 +16,7 @@ DAY_WINDOWS = pl.Schema(
 """One row per site and local day: its first instant and that of the next day."""
 
 
-def day_start(day: date, zone: ZoneInfo) -> datetime:
+def day_start(day: date, zone: tzinfo) -> datetime:
     """The first instant of a local day in UTC, also where clocks skip or repeat midnight."""
     return datetime.combine(day, time.min, zone).astimezone(UTC)
 

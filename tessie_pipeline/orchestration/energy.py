@@ -20,6 +20,7 @@ from tessie_pipeline.orchestration.faults import (
     answered_check,
     failing_as_dagster_does,
     keep_aside,
+    raise_if_nobody_answered,
     retry_if_transient,
 )
 from tessie_pipeline.orchestration.history_download import download, missing_answers
@@ -33,7 +34,7 @@ from tessie_pipeline.orchestration.resources import Clock
 from tessie_pipeline.store import tables
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.energy_days import read_intervals, save_computed_days
-from tessie_pipeline.store.history import read_answers
+from tessie_pipeline.store.history import answers_by_date, read_answers
 from tessie_pipeline.store.registries import read_zones
 from tessie_pipeline.store.writes import replace_windows
 from tessie_pipeline.tesla.client import FleetApi
@@ -80,16 +81,29 @@ def energy_history(
     missing = missing_answers(database, start, end, clock(), refetch=config.refetch)
     with failing_as_dagster_does(context.retry_number):
         result = download(database, fleet_api, missing, clock, context.log)
-    retry_if_transient(result.failures.values(), context.retry_number)
-    keep_aside(database, "calendar_history", result.refused)
-    describe_days(context, result.kept_by_date())
+        keep_aside(database, "calendar_history", result.refused)
+        retry_if_transient(result.failures.values(), context.retry_number)
+        with database.frames() as connection:
+            stored = answers_by_date(connection, start, end)
+        raise_if_nobody_answered(stored.height, result.failures)
+    describe_days(context, stored)
     return dg.MaterializeResult(
         metadata={
-            "asked": len(missing),
-            "kept": len(result.kept),
+            "asked": len(missing) - result.not_asked,
+            "kept": result.kept,
+            "shorter_than_stored": result.shorter,
             "refused": len(result.refused),
         },
-        check_results=[answered_check("every_answer_came", result.failures)],
+        check_results=[
+            answered_check(
+                "every_answer_came",
+                result.failures,
+                not_asked=result.not_asked,
+                severity=dg.AssetCheckSeverity.WARN
+                if result.answered
+                else dg.AssetCheckSeverity.ERROR,
+            )
+        ],
     )
 
 

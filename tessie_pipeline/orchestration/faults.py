@@ -4,9 +4,10 @@ Transient failures are tried again by Dagster; what only a person can mend stops
 sentence that says how; what cannot be decoded is kept in `rejected_payloads`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import islice
 from typing import TypeVar
 
 import dagster as dg
@@ -21,6 +22,11 @@ from tessie_pipeline.tesla.errors import FleetApiError, TerminalApiError, Transi
 
 MAX_RETRIES = 3
 FIRST_WAIT_S = 5.0
+LONGEST_WAIT_S = 300.0
+"""A step waits no longer than that, since others wait for it: the next run is soon enough."""
+
+REPORTED_FAILURES = 20
+"""At most so many failures are named in a check; the number of the others is said."""
 
 SubjectT = TypeVar("SubjectT")
 AnswerT = TypeVar("AnswerT")
@@ -32,13 +38,14 @@ def failing_as_dagster_does(retry_number: int) -> Iterator[None]:
     """Turn errors of the Fleet API and the account into what Dagster acts on.
 
     Raises:
-        dg.RetryRequested: the failure is transient.
-        dg.Failure: only a person can mend it; Dagster does not try again.
+        dg.RetryRequested: the failure is transient, and another try may help.
+        dg.Failure: only a person can mend it, or no try is left; Dagster does not try again.
     """
     try:
         yield
     except TransientApiError as error:
-        raise _retry([error], retry_number) from error
+        retry_if_transient([error], retry_number)
+        raise dg.Failure(str(error), allow_retries=False) from error
     except (TerminalApiError, NoAccountError, SealError, SettingsError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
 
@@ -83,15 +90,13 @@ def keep_aside(database: Database, endpoint: str, refused: Iterable[Rejected]) -
         )
 
 
-def raise_if_nobody_answered(
-    answers: Sequence[object], failures: Mapping[SubjectT, FleetApiError]
-) -> None:
+def raise_if_nobody_answered(answered: int, failures: Mapping[SubjectT, FleetApiError]) -> None:
     """Let the step fail when all that were asked failed.
 
     Raises:
         FleetApiError: the first failure, a transient one if there is any.
     """
-    if answers or not failures:
+    if answered or not failures:
         return
     raise min(failures.values(), key=lambda error: isinstance(error, TerminalApiError))
 
@@ -100,25 +105,36 @@ def retry_if_transient(failures: Iterable[FleetApiError], retry_number: int) -> 
     """Ask Dagster to run the step again if that may help and tries are left.
 
     Raises:
-        dg.RetryRequested: after the wait that Tesla asked for, if it did.
+        dg.RetryRequested: after a wait that doubles, or the longest that Tesla asked for.
     """
     transient = [error for error in failures if isinstance(error, TransientApiError)]
-    if transient and retry_number < MAX_RETRIES:
-        raise _retry(transient, retry_number)
+    if not transient or retry_number >= MAX_RETRIES:
+        return
+    asked_s = [error.retry_after_s for error in transient if error.retry_after_s is not None]
+    wait_s = max(FIRST_WAIT_S * 2**retry_number, *asked_s, 0.0)
+    if wait_s <= LONGEST_WAIT_S:
+        raise dg.RetryRequested(MAX_RETRIES, wait_s)
 
 
-def answered_check(name: str, failures: Mapping[SubjectT, object]) -> dg.AssetCheckResult:
-    """A check that fails, as a warning, for each subject whose data did not come."""
+def answered_check(
+    name: str,
+    failures: Mapping[SubjectT, object],
+    asset: str | None = None,
+    *,
+    not_asked: int = 0,
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.WARN,
+) -> dg.AssetCheckResult:
+    """A check that fails if the data of any subject did not come, and names them."""
+    shown = islice(failures.items(), REPORTED_FAILURES)
+    metadata: dict[str, str | int] = {str(subject): str(reason) for subject, reason in shown}
+    if len(failures) > REPORTED_FAILURES:
+        metadata["others that failed"] = len(failures) - REPORTED_FAILURES
+    if not_asked:
+        metadata["not asked after that"] = not_asked
     return dg.AssetCheckResult(
         check_name=name,
+        asset_key=asset,
         passed=not failures,
-        severity=dg.AssetCheckSeverity.WARN,
-        metadata={str(subject): str(reason) for subject, reason in failures.items()},
+        severity=severity,
+        metadata=metadata,
     )
-
-
-def _retry(errors: Iterable[TransientApiError], retry_number: int) -> dg.RetryRequested:
-    """A request to try again, after a wait that doubles or the longest that Tesla asked for."""
-    asked_s = [error.retry_after_s for error in errors if error.retry_after_s is not None]
-    wait_s = max(FIRST_WAIT_S * 2**retry_number, *asked_s, 0.0)
-    return dg.RetryRequested(MAX_RETRIES, wait_s)

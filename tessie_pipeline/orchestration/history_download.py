@@ -5,18 +5,17 @@ killed has lost nothing it was billed for.
 """
 
 import logging
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
-
-import polars as pl
 
 from tessie_pipeline.domain.days import dates_between, day_start
 from tessie_pipeline.orchestration.resources import Clock
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.history import received, save_answer
-from tessie_pipeline.store.registries import KnownSite, known_sites
+from tessie_pipeline.store.registries import KnownSite, listed_sites
 from tessie_pipeline.tesla.answers import (
     Rejected,
     UndecodableAnswer,
@@ -25,13 +24,19 @@ from tessie_pipeline.tesla.answers import (
     unwrapped,
 )
 from tessie_pipeline.tesla.client import FleetApi
-from tessie_pipeline.tesla.errors import FleetApiError, TerminalApiError
+from tessie_pipeline.tesla.errors import FleetApiError, TerminalApiError, TransientApiError
 from tessie_pipeline.tesla.history_check import HistoryKind, check_history_answer
 
 KINDS: tuple[HistoryKind, ...] = ("energy", "power", "soe")
 
 SETTLED = timedelta(minutes=30)
 """An answer is complete if it came so long after the day's end; sites report with a delay."""
+
+FAILURES_IN_A_ROW = 3
+"""After so many a site's answers are taken to be out of reach, and it is not asked for more."""
+
+PROGRESS_EVERY = 30
+"""Answers between two lines of the log."""
 
 
 @dataclass(frozen=True)
@@ -50,16 +55,26 @@ class Missing:
 
 @dataclass
 class Download:
-    """What came of fetching: answers kept, refused ones, and those that failed."""
+    """What came of fetching.
 
-    kept: list[Missing] = field(default_factory=list)
+    Attributes:
+        kept: how many answers were stored.
+        shorter: how many were not, since what is stored knows more of their day.
+        refused: those that are not the answer to what was asked.
+        failures: what was asked and not answered, with the error.
+        not_asked: how many were left out after a failure.
+    """
+
+    kept: int = 0
+    shorter: int = 0
     refused: list[Rejected] = field(default_factory=list)
     failures: dict[Missing, FleetApiError] = field(default_factory=dict)
+    not_asked: int = 0
 
-    def kept_by_date(self) -> pl.DataFrame:
-        """`date` and `rows`: how many answers were kept."""
-        dates = pl.DataFrame({"date": [wanted.day for wanted in self.kept]}, {"date": pl.Date()})
-        return dates.group_by("date").agg(pl.len().alias("rows")).sort("date")
+    @property
+    def answered(self) -> int:
+        """How many requests were answered."""
+        return self.kept + self.shorter + len(self.refused)
 
 
 def missing_answers(
@@ -67,20 +82,21 @@ def missing_answers(
 ) -> list[Missing]:
     """The answers to fetch for the local days from `start` up to `end` that have begun by `now`.
 
-    Sites without a time zone wait until they are described. With `refetch`, all of them.
+    Only sites that the account lists; those without a time zone wait until they are described.
+    With `refetch`, all of them.
     """
     with database.rows() as connection:
-        sites = known_sites(connection)
+        sites = listed_sites(connection)
         came = received(connection, start, end)
     missing: list[Missing] = []
-    for site in sites:
-        if site.tesla_site_id is None or site.time_zone is None:
+    for tesla_site_id, site in sites.items():
+        if site.time_zone is None:
             continue
         zone = ZoneInfo(site.time_zone)
         for day in dates_between(start, end):
             complete_at = day_start(day + timedelta(days=1), zone) + SETTLED
             missing += [
-                Missing(site, site.tesla_site_id, zone, kind, day)
+                Missing(site, tesla_site_id, zone, kind, day)
                 for kind in KINDS
                 if day_start(day, zone) <= now
                 and (refetch or not _is_complete(came.get((site.site_id, kind, day)), complete_at))
@@ -95,30 +111,41 @@ def _is_complete(received_at: datetime | None, complete_at: datetime) -> bool:
 def download(
     database: Database,
     fleet_api: FleetApi,
-    missing: Iterable[Missing],
+    missing: Sequence[Missing],
     clock: Clock,
     log: logging.Logger | logging.LoggerAdapter[logging.Logger],
 ) -> Download:
     """Fetch answers and store each at once; what fails for one site leaves the others alone.
 
-    A site that answers with a terminal error is not asked again.
+    A site is not asked again for a kind that it refused with a terminal error, nor for anything
+    after a few failures in a row. No site is asked once Tesla says when to come back.
     """
     result = Download()
-    given_up: set[str] = set()
-    for wanted in missing:
-        if wanted.site.site_id in given_up:
+    refused: set[tuple[int, HistoryKind]] = set()
+    failed_in_a_row: Counter[int] = Counter()
+    for number, wanted in enumerate(missing):
+        if number and number % PROGRESS_EVERY == 0:
+            log.info("%d of %d answers, up to %s", number, len(missing), wanted)
+        site = wanted.tesla_site_id
+        if (site, wanted.kind) in refused or failed_in_a_row[site] == FAILURES_IN_A_ROW:
+            result.not_asked += 1
             continue
         try:
-            body = fleet_api.calendar_history(
-                wanted.tesla_site_id, wanted.kind, wanted.day, wanted.zone
-            )
-        except FleetApiError as error:
+            body = fleet_api.calendar_history(site, wanted.kind, wanted.day, wanted.zone)
+        except TerminalApiError as error:
             log.warning("%s: %s", wanted, error)
             result.failures[wanted] = error
-            if isinstance(error, TerminalApiError):
-                given_up.add(wanted.site.site_id)
-            continue
-        _keep(database, wanted, body, clock(), result)
+            refused.add((site, wanted.kind))
+        except TransientApiError as error:
+            log.warning("%s: %s", wanted, error)
+            result.failures[wanted] = error
+            failed_in_a_row[site] += 1
+            if error.retry_after_s is not None:
+                result.not_asked += len(missing) - number - 1
+                break
+        else:
+            failed_in_a_row[site] = 0
+            _keep(database, wanted, body, clock(), result)
     return result
 
 
@@ -134,5 +161,8 @@ def _keep(
         result.refused.append(replace(rejected(body, reason), subject=wanted.site.site_id))
         return
     with database.rows() as connection:
-        save_answer(connection, wanted.site.site_id, wanted.kind, wanted.day, text, received_at)
-    result.kept.append(wanted)
+        is_kept = save_answer(
+            connection, wanted.site.site_id, wanted.kind, wanted.day, text, received_at
+        )
+    result.kept += is_kept
+    result.shorter += not is_kept

@@ -1,15 +1,18 @@
 """Assets of what the account has: its vehicles and energy sites."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import dagster as dg
 
 from tessie_pipeline.orchestration.faults import (
+    answered_check,
     ask_each,
     decode_each,
     failing_as_dagster_does,
     keep_aside,
+    retry_if_transient,
 )
 from tessie_pipeline.orchestration.metadata import table_metadata
 from tessie_pipeline.orchestration.resources import Clock
@@ -17,12 +20,16 @@ from tessie_pipeline.settings import Settings
 from tessie_pipeline.store import tables
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.registries import known_sites, save_sites, save_vehicles
+from tessie_pipeline.tesla.answers import UndecodableAnswer, rejected
 from tessie_pipeline.tesla.client import FleetApi
 from tessie_pipeline.tesla.energy_answers import EnergySite, decode_site_info
+from tessie_pipeline.tesla.errors import TransientApiError
 from tessie_pipeline.tesla.product_answers import Products, decode_products
 
 SITE_INFO_AGE = timedelta(days=1)
 """How old a site's description may become before it is read again."""
+
+CHECK = "tesla_answered"
 
 _VEHICLE_COLUMNS = (
     "tesla_id",
@@ -63,6 +70,10 @@ _SITE_COLUMNS = (
             metadata=table_metadata(tables.energy_sites),
         ),
     ],
+    check_specs=[
+        dg.AssetCheckSpec(CHECK, asset="vehicles"),
+        dg.AssetCheckSpec(CHECK, asset="energy_sites"),
+    ],
     pool="tesla_live",
 )
 def registries(
@@ -71,9 +82,16 @@ def registries(
     fleet_api: dg.ResourceParam[FleetApi],
     clock: dg.ResourceParam[Clock],
 ) -> Iterator[dg.MaterializeResult]:
-    """The account's vehicles and energy sites."""
+    """The account's vehicles and energy sites; while Tesla fails, what is known stands."""
     with failing_as_dagster_does(context.retry_number):
-        products = read_products(fleet_api, database)
+        try:
+            products = read_products(fleet_api, database)
+        except TransientApiError as error:
+            retry_if_transient([error], context.retry_number)
+            context.log.warning("What is known stands: %s", error)
+            yield _as_known("vehicles", error)
+            yield _as_known("energy_sites", error)
+            return
         for note in products.ignored:
             context.log.info("Left out: %s", note)
         yield _save_vehicles(database, products)
@@ -81,21 +99,36 @@ def registries(
 
 
 def read_products(fleet_api: FleetApi, database: Database) -> Products:
-    """The account's products; what cannot be decoded is kept aside."""
-    products = decode_products(fleet_api.products())
+    """The account's products; what cannot be decoded is kept aside.
+
+    Raises:
+        TransientApiError: also where the list as a whole cannot be decoded.
+    """
+    body = fleet_api.products()
+    try:
+        products = decode_products(body)
+    except UndecodableAnswer as error:
+        keep_aside(database, "products", [rejected(body, str(error))])
+        raise TransientApiError(f"/products: {error}; it is in rejected_payloads") from error
     keep_aside(database, "products", products.rejected)
     return products
+
+
+def _as_known(asset: str, error: TransientApiError) -> dg.MaterializeResult:
+    checked = answered_check(CHECK, {"products": error}, asset)
+    return dg.MaterializeResult(asset, check_results=[checked])
 
 
 def _save_vehicles(database: Database, products: Products) -> dg.MaterializeResult:
     rows = [{name: getattr(vehicle, name) for name in _VEHICLE_COLUMNS}
             for vehicle in products.vehicles]  # fmt: skip
     with database.rows() as connection:
-        changed = save_vehicles(connection, rows)
+        changed = save_vehicles(connection, rows, are_all=not products.rejected)
     states = ", ".join(sorted(vehicle.state or "unknown" for vehicle in products.vehicles))
     return dg.MaterializeResult(
         "vehicles",
         metadata={"dagster/row_count": len(rows), "changed": changed, "states": states},
+        check_results=[answered_check(CHECK, {}, "vehicles")],
     )
 
 
@@ -114,26 +147,30 @@ def _save_sites(
         if (last := read_at.get(site.tesla_site_id)) is None or now - last > SITE_INFO_AGE
     ]
     answers, failures = ask_each(due, lambda site: fleet_api.site_info(site.tesla_site_id))
-    for site, error in failures.items():
-        context.log.warning("No description of site %s: %s", site.tesla_site_id, error)
     infos, refused = decode_each(answers, _described)
     keep_aside(database, "site_info", refused)
-    described = {info.tesla_site_id: info for info in infos}
+    described = {info.tesla_site_id: _in_a_zone(context, info) for info in infos}
     rows = [_site_row(site, described.get(site.tesla_site_id), now) for site in products.sites]
-    for row in rows:
-        if row["site_info_at"] and row["time_zone"] is None:
-            row["time_zone"] = Settings.load().time_zone
-            context.log.warning(
-                "Tesla gives no time zone for site %s: TESSIE_TIME_ZONE (%s) is used",
-                row["tesla_site_id"],
-                row["time_zone"],
-            )
     with database.rows() as connection:
-        changed = save_sites(connection, rows)
+        changed = save_sites(connection, rows, are_all=not products.rejected)
+    failed = {f"site_info of {site.tesla_site_id}": error for site, error in failures.items()}
     return dg.MaterializeResult(
         "energy_sites",
         metadata={"dagster/row_count": len(rows), "changed": changed, "described": len(described)},
+        check_results=[answered_check(CHECK, failed, "energy_sites")],
     )
+
+
+def _in_a_zone(context: dg.AssetExecutionContext, site: EnergySite) -> EnergySite:
+    """The site with the time zone of the settings if Tesla gives it none that there is."""
+    if site.time_zone is not None:
+        return site
+    zone = Settings.load().time_zone
+    given = site.time_zone_as_given or "no time zone"
+    context.log.warning(
+        "Tesla gives %s for site %s: TESSIE_TIME_ZONE (%s) is used", given, site.tesla_site_id, zone
+    )
+    return replace(site, time_zone=zone)
 
 
 def _described(site: EnergySite, body: object) -> EnergySite:

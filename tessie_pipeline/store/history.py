@@ -64,6 +64,14 @@ def received(
     }
 
 
+def answers_by_date(connection: adbc.Connection, start: date, end: date) -> pl.DataFrame:
+    """`date` and `rows`: how many answers are stored for each date from `start` up to `end`."""
+    c = energy_history.c
+    query = sa.select(c.date, sa.func.count().label("rows")).where(c.date >= start, c.date < end)
+    schema = pl.Schema({"date": pl.Date(), "rows": pl.Int64()})
+    return read_frame(connection, query.group_by(c.date).order_by(c.date), schema)
+
+
 def read_answers(connection: adbc.Connection, kind: str, start: date, end: date) -> pl.DataFrame:
     """The stored answers of one kind for days from `start` up to `end`, as `ANSWERS`."""
     c = energy_history.c

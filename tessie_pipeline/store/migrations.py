@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 
 from tessie_pipeline.store.dagster_storage import SCHEMA as DAGSTER_SCHEMA
 from tessie_pipeline.store.database import Database
@@ -74,6 +74,29 @@ def downgrade(database: Database) -> MigrationStatus:
         if before.current is None:
             return before
         return _migrate(connection, lambda config: command.downgrade(config, "-1"))
+
+
+def draft(database: Database, what: str) -> Path:
+    """Write a revision that makes a current database that of `tables.py`; returns its file.
+
+    It is a draft: Alembic does not see triggers, partitions and comments on schemas.
+
+    Raises:
+        MigrationError: the database is not at the newest revision.
+    """
+    with _locked(database) as connection:
+        before = _status(connection)
+        if not before.is_current:
+            raise MigrationError("Only a current database can be compared: run `tessie migrate`")
+        script = command.revision(
+            _config(connection),
+            what,
+            autogenerate=True,
+            rev_id=f"{int(before.newest) + 1:04}",
+        )
+    if not isinstance(script, Script):
+        raise MigrationError("Alembic drafted no single revision")
+    return Path(script.path)
 
 
 def status(database: Database) -> MigrationStatus:

@@ -30,19 +30,25 @@ class KnownSite:
     site_name: str | None
     time_zone: str | None
     site_info_at: datetime | None
+    removed_at: datetime | None = None
 
 
-def save_vehicles(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> int:
+def save_vehicles(
+    connection: sa.Connection, rows: Sequence[Mapping[str, Any]], *, are_all: bool = False
+) -> int:
     """Add vehicles or change what is known of them, by VIN; returns how many were written.
 
     Args:
         connection: the transaction.
         rows: `tesla_id`, `vin` and other columns of `vehicles`; `raw_data` as JSON text.
+        are_all: whether the account has no others, so that those stored are marked as removed.
     """
-    return sum(_upsert(connection, vehicles, "vin", row) for row in rows)
+    return _save(connection, vehicles, "vin", rows, are_all=are_all)
 
 
-def save_sites(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> int:
+def save_sites(
+    connection: sa.Connection, rows: Sequence[Mapping[str, Any]], *, are_all: bool = False
+) -> int:
     """Add energy sites or change what is known of them; returns how many were written.
 
     A site known only from imports becomes the account's site if the account has just one.
@@ -50,10 +56,11 @@ def save_sites(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> 
     Args:
         connection: the transaction.
         rows: `tesla_site_id` and other columns of `energy_sites`; `raw_data` as JSON text.
+        are_all: as `save_vehicles`.
     """
     if len(rows) == 1:
         _adopt_imported_site(connection, rows[0]["tesla_site_id"])
-    return sum(_upsert(connection, energy_sites, "tesla_site_id", row) for row in rows)
+    return _save(connection, energy_sites, "tesla_site_id", rows, are_all=are_all)
 
 
 def vehicle_ids(connection: sa.Connection) -> dict[int, str]:
@@ -65,11 +72,20 @@ def vehicle_ids(connection: sa.Connection) -> dict[int, str]:
 def known_sites(connection: sa.Connection) -> list[KnownSite]:
     """All energy sites, in the order in which they became known."""
     c = energy_sites.c
-    query = sa.select(c.id, c.tesla_site_id, c.site_name, c.time_zone, c.site_info_at)
+    query = sa.select(c.id, c.tesla_site_id, c.site_name, c.time_zone, c.site_info_at, c.removed_at)
     return [
         KnownSite(own.hex, *facts)
         for own, *facts in connection.execute(query.order_by(c.created_at, c.id))
     ]
+
+
+def listed_sites(connection: sa.Connection) -> dict[int, KnownSite]:
+    """The sites that the account lists, by Tesla's id, in the order in which they became known."""
+    return {
+        site.tesla_site_id: site
+        for site in known_sites(connection)
+        if site.tesla_site_id is not None and site.removed_at is None
+    }
 
 
 def create_imported_site(connection: sa.Connection, name: str, time_zone: str) -> KnownSite:
@@ -95,6 +111,26 @@ def _adopt_imported_site(connection: sa.Connection, tesla_site_id: int) -> None:
         connection.execute(sa.update(energy_sites).values(tesla_site_id=tesla_site_id))
 
 
+def _save(
+    connection: sa.Connection,
+    table: sa.Table,
+    key: str,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    are_all: bool,
+) -> int:
+    changed = sum(_upsert(connection, table, key, row) for row in rows)
+    if not are_all:
+        return changed
+    remove = sa.update(table).where(
+        table.c[key].is_not(None),
+        table.c[key].not_in([row[key] for row in rows]),
+        table.c.removed_at.is_(None),
+    )
+    remove = remove.values(removed_at=sa.func.now())
+    return changed + connection.execute(remove).rowcount
+
+
 def _upsert(connection: sa.Connection, table: sa.Table, key: str, row: Mapping[str, Any]) -> int:
     values = dict(row)
     if "raw_data" in values:
@@ -114,6 +150,9 @@ def _upsert(connection: sa.Connection, table: sa.Table, key: str, row: Mapping[s
             if name not in _VOLATILE
         ),
         *([insert.excluded.site_info_at.is_not(None)] if "site_info_at" in values else []),
+        table.c.removed_at.is_not(None),
     )
-    upsert = insert.on_conflict_do_update(index_elements=[key], set_=known, where=is_new)
+    upsert = insert.on_conflict_do_update(
+        index_elements=[key], set_=known | {"removed_at": None}, where=is_new
+    )
     return connection.execute(upsert).rowcount

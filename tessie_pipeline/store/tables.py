@@ -41,6 +41,12 @@ def _time(name: str, comment: str, **options: Any) -> sa.Column[Any]:
     return _column(name, sa.DateTime(timezone=True), comment, **options)
 
 
+def _removed_at() -> sa.Column[Any]:
+    return _time(
+        "removed_at", "Since when the account no longer lists it (UTC); null while it does."
+    )
+
+
 def _created_at() -> sa.Column[Any]:
     return _time(
         "created_at",
@@ -119,6 +125,7 @@ vehicles = sa.Table(
     _text("color", "Paint as Tesla names it (vehicle_config.exterior_color)."),
     _text("trim", "Trim badge as Tesla gives it (vehicle_config.trim_badging), such as 74d."),
     _column("raw_data", pg.JSONB, "The product as received, without its tokens."),
+    _removed_at(),
     _created_at(),
     _updated_at(),
     comment="Vehicles of the account, from /products.",
@@ -242,6 +249,7 @@ energy_sites = sa.Table(
     _number("solar_capacity_kw", "Rated power of the solar array, kW."),
     _column("raw_data", pg.JSONB, "The site_info answer as received."),
     _time("site_info_at", "When site_info was last read (UTC)."),
+    _removed_at(),
     _created_at(),
     _updated_at(),
     comment="Energy sites of the account, from /products and site_info.",

@@ -31,6 +31,8 @@ VEHICLE_DATA_ENDPOINTS = (
 TIMEOUT = httpx.Timeout(30, connect=10)
 
 _TRANSIENT = frozenset({408, 429, 499, 540})
+_RATE_WINDOW_S = 60.0
+"""Wait after a 429 that names none: Tesla counts requests by the minute."""
 _UNREACHABLE = frozenset({405, 408})
 _REMEDIES = {
     401: "log in again",
@@ -156,7 +158,10 @@ def _error(path: str, response: httpx.Response) -> TransientApiError | TerminalA
     facts = decode_error(response.status_code, response.headers, response.text)
     what = f"GET {path}: {facts.status} {facts.message}"
     if facts.status >= 500 or facts.status in _TRANSIENT:
-        return TransientApiError(what, retry_after_s=facts.retry_after_s)
+        wait_s = facts.retry_after_s
+        if wait_s is None and facts.status == httpx.codes.TOO_MANY_REQUESTS:
+            wait_s = _RATE_WINDOW_S
+        return TransientApiError(what, retry_after_s=wait_s)
     return TerminalApiError(f"{what}{_remedy(facts)}")
 
 

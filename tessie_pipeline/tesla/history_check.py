@@ -5,9 +5,10 @@ day by hours. Decoding is in `history`.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Literal
 
+from tessie_pipeline.domain.days import day_start
 from tessie_pipeline.tesla.answers import UndecodableAnswer, unwrapped
 
 HistoryKind = Literal["energy", "power", "soe"]
@@ -37,8 +38,7 @@ def check_history_answer(kind: HistoryKind, body: object, day: date, zone: tzinf
 
 
 def _misplaced(series: list[object], day: date, zone: tzinfo) -> str | None:
-    start = datetime.combine(day, time.min, zone).astimezone(UTC)
-    end = datetime.combine(day + timedelta(days=1), time.min, zone).astimezone(UTC)
+    start, end = day_start(day, zone), day_start(day + timedelta(days=1), zone)
     outside: list[str] = []
     is_next_midnight = False
     for bucket in series:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic.script import ScriptDirectory
 
 from tessie_pipeline.cli.environment import PROJECT
+from tessie_pipeline.store import migrations
 from tessie_pipeline_tests.cli.conftest import Tessie
 
 JANUARY = PROJECT / "docs" / "examples" / "app_export" / "2023-01.csv"
@@ -119,12 +121,32 @@ def test_an_unreadable_file_is_reported_after_the_others_loaded(
     assert "31 days" in result.stdout
 
 
+def test_files_that_tell_a_day_differently_are_named_and_the_last_is_taken(
+    tessie: Tessie, demo: str, reader_url: str, tmp_path: Path
+) -> None:
+    assert demo
+    lines = JANUARY.read_text().replace("2023-01", "2021-01").splitlines()
+    first, second = tmp_path / "first.csv", tmp_path / "second.csv"
+    first.write_text("\n".join(lines[:3]))
+    second.write_text("\n".join([lines[0], lines[2].replace(",26.8,", ",27.5,")]))
+
+    result = tessie("import", "app-export", str(first), str(second))
+
+    assert "2021-01-02: files differ, the last one given is taken" in result.stdout
+    assert "2 days from 2021-01-01 to 2021-01-02: 2 written" in result.stdout
+    days = query(
+        reader_url,
+        "select home_consumed_kwh from bi.energy_daily where date < '2021-02-01' order by date",
+    )
+    assert days == [(24.6,), (27.5,)]
+
+
 def test_an_unknown_site_is_said_in_a_sentence(tessie: Tessie, demo: str) -> None:
     assert demo
     result = tessie("import", "app-export", "--site", "Elsewhere", str(JANUARY))
 
     assert result.returncode == 1
-    assert "There is no energy site Elsewhere" in result.stderr
+    assert "There is no energy site Elsewhere; there is Sacramento" in result.stderr
     assert "Traceback" not in result.stderr
 
 
@@ -141,15 +163,17 @@ def test_down_stops_the_server_and_the_data_stay(tessie: Tessie, demo: str) -> N
     assert "Postgres is stopped" in tessie("down").stdout
     assert "Postgres was not running" in tessie("down").stdout
 
-    assert f"{8 + 365 + 30}" in tessie("status").stdout
+    assert f"{8 + 365 + 30 + 2}" in tessie("status").stdout
 
 
 def test_migrations_go_down_and_up_again(tessie: Tessie, demo: str) -> None:
     assert demo
-    assert "at 0001" in tessie("migrate", "--status").stdout
-    assert "at nothing" in tessie("migrate", "--down").stdout
+    newest = ScriptDirectory(str(migrations.SQL_DIRECTORY)).get_current_head()
+    assert f"at {newest}" in tessie("migrate", "--status").stdout
+    while "at nothing" not in (down := tessie("migrate", "--down").stdout):
+        assert "Pending: " in down
     assert "none: run `tessie migrate`" in tessie("status").stdout
-    assert "at 0001" in tessie("migrate").stdout
+    assert f"at {newest}" in tessie("migrate").stdout
 
 
 def _variables(tessie: Tessie) -> dict[str, str]:

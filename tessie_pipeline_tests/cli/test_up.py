@@ -9,6 +9,7 @@ import time
 
 import httpx
 import psutil
+import pytest
 
 from tessie_pipeline.store.embedded import EmbeddedPostgres
 from tessie_pipeline_tests.cli.conftest import Tessie
@@ -33,7 +34,24 @@ def read_until(process: "subprocess.Popen[str]", text: str) -> str:
     raise AssertionError(lines)
 
 
-def test_up_serves_the_graph_and_ctrl_c_stops_everything(tessie: Tessie) -> None:
+@pytest.fixture
+def left(tessie: Tessie) -> list[psutil.Process]:
+    """Dagster's processes after the command that started them was killed."""
+    killed = tessie.start("up", "--port", str(free_port()), "--simulator-port", str(free_port()))
+    try:
+        read_until(killed, "Ctrl-C stops everything")
+        children = psutil.Process(killed.pid).children(recursive=True)
+    finally:
+        killed.kill()
+        killed.communicate(timeout=10)
+    return [child for child in children if "dagster" in " ".join(child.cmdline())]
+
+
+def test_up_ends_what_a_killed_one_left_serves_the_graph_and_stops_everything_at_ctrl_c(
+    tessie: Tessie, left: list[psutil.Process]
+) -> None:
+    assert left
+    assert all(process.is_running() for process in left), "they do not end by themselves"
     port = free_port()
     process = tessie.start("up", "--port", str(port), "--simulator-port", str(free_port()))
     try:
@@ -46,11 +64,16 @@ def test_up_serves_the_graph_and_ctrl_c_stops_everything(tessie: Tessie) -> None
             for connection in child.net_connections("tcp")
             if connection.status == psutil.CONN_LISTEN
         }
+        _, still_left = psutil.wait_procs(left, timeout=1)
+        second = tessie("up", "--port", str(free_port()))
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
     finally:
         process.kill()
 
+    assert not still_left
+    assert second.returncode == 1
+    assert "Dagster already runs in this home" in second.stderr
     nodes = answer.json()["data"]["assetNodes"]
     assert {node["assetKey"]["path"][0] for node in nodes} >= {"vehicles", "energy_daily"}
     assert all(node["description"] for node in nodes)

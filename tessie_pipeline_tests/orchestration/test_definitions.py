@@ -7,10 +7,10 @@ from itertools import pairwise
 import dagster as dg
 import pytest
 
-from tessie_pipeline.cli.runs import fail_interrupted_runs
 from tessie_pipeline.definitions import build_defs
-from tessie_pipeline.orchestration.calendar import in_parts
+from tessie_pipeline.orchestration.calendar import CALENDAR_DAYS, in_parts
 from tessie_pipeline.orchestration.jobs import energy_days_schedule, logging_from
+from tessie_pipeline.orchestration.local_dagster import LocalDagster
 from tessie_pipeline.store import tables
 from tessie_pipeline_tests.orchestration.conftest import KEY, Pipeline, settings
 
@@ -55,11 +55,15 @@ def test_every_asset_says_what_it_is(specs: dict[str, dg.AssetSpec], name: str) 
     assert all(column.description for column in schema.columns)
 
 
-def test_the_energy_chain_backfills_a_range_as_one_run(specs: dict[str, dg.AssetSpec]) -> None:
-    chain = [specs[name] for name in ("energy_history", "energy_intervals", "energy_daily")]
+def test_the_energy_chain_backfills_a_range_as_one_run(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    chain = [
+        graph.get(dg.AssetKey(name))
+        for name in ("energy_history", "energy_intervals", "energy_daily")
+    ]
 
-    assert len({spec.partitions_def for spec in chain}) == 1
-    assert specs["energy_daily"].partitions_def is not None
+    assert {node.partitions_def for node in chain} == {CALENDAR_DAYS}
+    assert [node.backfill_policy for node in chain] == [dg.BackfillPolicy.single_run()] * 3
 
 
 def test_jobs_run_in_one_process(defs: dg.Definitions) -> None:
@@ -122,9 +126,13 @@ def test_runs_of_processes_that_ended_are_marked_as_failed(defs: dg.Definitions)
     with dg.instance_for_test() as instance:
         died = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
         ended = instance.create_run_for_job(job, status=dg.DagsterRunStatus.SUCCESS)
+        slots = instance.event_log_storage
+        slots.set_concurrency_slots("tesla_live", 1)
+        slots.claim_concurrency_slot("tesla_live", died.run_id, "vehicle_states")
 
-        assert fail_interrupted_runs(instance) == 1
+        assert LocalDagster(instance).fail_interrupted_runs() == 1
 
+        assert slots.get_concurrency_info("tesla_live").active_slot_count == 0
         found = [instance.get_run_by_id(run.run_id) for run in (died, ended)]
     assert [run.status.value for run in found if run] == ["FAILURE", "SUCCESS"]
 

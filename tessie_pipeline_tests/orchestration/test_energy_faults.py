@@ -1,13 +1,15 @@
 """Failing requests and refused answers in the energy chain: they never cost the others."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 
+from tessie_pipeline.store.tables import energy_sites
 from tessie_pipeline.tesla.client import FleetApi
 from tessie_pipeline.tesla.errors import TerminalApiError, TransientApiError
 from tessie_pipeline_tests.orchestration.conftest import Pipeline
@@ -50,25 +52,120 @@ def check(result: dg.ExecuteInProcessResult, name: str) -> dg.AssetCheckEvaluati
     return found[0]
 
 
-def test_a_site_that_is_gone_leaves_the_others_their_day(known: Pipeline) -> None:
+def test_a_site_that_is_gone_leaves_the_others_their_days(known: Pipeline) -> None:
     gone, kept = sites(known)
-    asked: list[int] = []
+    asked: list[tuple[int, str]] = []
 
-    def refuse(answer: History, site: int, _: str) -> object:
-        asked.append(site)
+    def refuse(answer: History, site: int, kind: str) -> object:
+        asked.append((site, kind))
         if site == gone:
             raise TerminalApiError("404 not found")
         return answer(site, "", DAY, ZoneInfo("UTC"))
 
     disturb(known, refuse)
-    result = known.run("energy_days", DAY)
+    result = known.run("energy_days", DAY, DAY + timedelta(days=1))
 
     assert result.success
-    assert asked.count(gone) == 1, "a terminal error is not tried again"
+    kinds = sorted(kind for site, kind in asked if site == gone)
+    assert kinds == ["energy", "power", "soe"], "a terminal error is not tried again"
     stored = known.read("select tesla_site_id from bi.energy_daily")["tesla_site_id"].to_list()
-    assert stored == [kept]
+    assert stored == [kept, kept]
     assert not check(result, "every_answer_came").passed
     assert "404 not found" in str(check(result, "every_answer_came").metadata)
+
+
+def test_what_a_site_refuses_of_one_kind_leaves_its_other_kinds(known: Pipeline) -> None:
+    def refuse(answer: History, site: int, kind: str) -> object:
+        if kind == "soe":
+            raise TerminalApiError("403 forbidden")
+        return answer(site, "", DAY, ZoneInfo("UTC"))
+
+    disturb(known, refuse)
+
+    assert known.run("energy_days", DAY, DAY + timedelta(days=1)).success
+    kinds = known.read("select kind, count(*) as n from energy_history group by 1 order by 1")
+    assert kinds.rows() == [("energy", 4), ("power", 4)]
+    assert known.count("energy_daily") == 4
+
+
+def test_a_site_that_fails_again_and_again_is_left_until_the_next_try(known: Pipeline) -> None:
+    broken, kept = sites(known)
+    asked: list[int] = []
+
+    def fail(answer: History, site: int, kind: str) -> object:
+        asked.append(site)
+        if site == broken:
+            raise TransientApiError("502 bad gateway")
+        return answer(site, kind, DAY, ZoneInfo("UTC"))
+
+    disturb(known, fail)
+    result = known.run("energy_days", DAY, DAY + timedelta(days=9))
+
+    assert result.success
+    assert asked.count(broken) == 3 * 4, "three in a row, at one try and three more"
+    assert asked.count(kept) == 10 * 3
+    assert check(result, "every_answer_came").metadata["not asked after that"].value == 27
+
+
+def test_nobody_is_asked_once_tesla_says_when_to_come_back(known: Pipeline) -> None:
+    asked: list[int] = []
+
+    def limit(answer: History, site: int, kind: str) -> object:
+        asked.append(site)
+        if len(asked) == 3:
+            raise TransientApiError("429 too many requests", retry_after_s=0)
+        return answer(site, kind, DAY, ZoneInfo("UTC"))
+
+    disturb(known, limit)
+    result = known.run("energy_days", DAY, DAY + timedelta(days=1))
+
+    assert result.success
+    retried = [event for event in result.all_events if event.is_step_up_for_retry]
+    assert len(retried) == 1
+    assert len(asked) == 12 + 1, "two came, the third and what was left came at the second try"
+
+
+def test_a_wait_of_hours_ends_the_run_with_its_reason(known: Pipeline) -> None:
+    def limit(_: History, __: int, ___: str) -> object:
+        raise TransientApiError("429 Retry in 45983 seconds", retry_after_s=45_983)
+
+    disturb(known, limit)
+    result = known.run("energy_days", DAY)
+
+    assert not result.success
+    assert not [event for event in result.all_events if event.is_step_up_for_retry]
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    assert "429 Retry in 45983 seconds" in str(failure.step_failure_data.error)
+
+
+def test_a_range_of_which_nothing_is_known_fails_when_nothing_comes(known: Pipeline) -> None:
+    def fail(_: History, __: int, ___: str) -> object:
+        raise TransientApiError("503 service unavailable")
+
+    disturb(known, fail)
+    result = known.run("energy_days", DAY)
+
+    failures = [event.step_key for event in result.all_events if event.is_step_failure]
+    assert failures == ["energy_history"]
+    assert len([event for event in result.all_events if event.is_step_up_for_retry]) == 3
+
+
+def test_a_site_that_the_account_no_longer_lists_is_not_asked(known: Pipeline) -> None:
+    sold, _ = sites(known)
+    gone = sa.update(energy_sites).where(energy_sites.c.tesla_site_id == sold)
+    with known.database.rows() as connection:
+        connection.execute(gone.values(removed_at=sa.func.now()))
+    asked: list[int] = []
+
+    def note(answer: History, site: int, kind: str) -> object:
+        asked.append(site)
+        return answer(site, kind, DAY, ZoneInfo("UTC"))
+
+    disturb(known, note)
+    known.run("energy_days", DAY)
+
+    assert sold not in asked
+    assert asked
 
 
 def test_a_transient_failure_is_tried_again_without_asking_for_what_came(known: Pipeline) -> None:

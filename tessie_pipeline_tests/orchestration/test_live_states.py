@@ -1,5 +1,6 @@
 """Live samples of vehicles and sites, as Dagster runs them."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -188,6 +189,78 @@ def test_when_nobody_answers_the_step_is_tried_again_and_then_fails(pipeline: Pi
     assert [event.step_key for event in result.all_events if event.is_step_failure] == [
         "energy_states"
     ]
+
+
+def test_a_sample_of_the_future_is_kept_aside(pipeline: Pipeline, simulator: Simulator) -> None:
+    answer = pipeline.fleet_api.live_status
+    ahead = {"hours": 0}
+
+    def dated_ahead(tesla_site_id: int) -> object:
+        body: Any = answer(tesla_site_id)
+        moment = simulator.now() + timedelta(**ahead)
+        body["response"]["timestamp"] = moment.isoformat()
+        return body
+
+    use(pipeline, live_status=dated_ahead)
+    for hours in (23, 25):
+        ahead["hours"] = hours
+        assert pipeline.run("live_poll").success
+
+    assert pipeline.count("energy_states") == 2, "the clock of a gateway may be off by hours"
+    reasons = pipeline.read("select reason from rejected_payloads")["reason"].to_list()
+    assert reasons == ["its time is yet to come: 2026-11-22 21:00 UTC"] * 2
+
+
+@pytest.mark.parametrize("how", ["silent", "unreadable"])
+def test_what_is_known_stands_while_the_list_of_products_does_not_come(
+    known: Pipeline, how: str, simulator: Simulator
+) -> None:
+    def products() -> object:
+        if how == "unreadable":
+            return {"response": "maintenance"}
+        raise TransientApiError("502 bad gateway")
+
+    simulator.set_now("2026-11-21T20:05:00+00:00")
+    use(known, products=products)
+    result = known.run("live_poll")
+
+    failed = [event.step_key for event in result.all_events if event.is_step_failure]
+    assert failed == ["vehicle_states"], "whether a vehicle is awake is not known"
+    assert known.count("energy_states") == 4
+    assert known.count("vehicles") == 2
+    checks = {
+        (check.asset_key.to_user_string(), check.passed)
+        for check in result.get_asset_check_evaluations()
+        if check.check_name == "tesla_answered"
+    }
+    assert checks == {("vehicles", False), ("energy_sites", False)}
+    kept_aside = known.read("select distinct body from rejected_payloads")["body"].to_list()
+    assert kept_aside == (['{"response":"maintenance"}'] if how == "unreadable" else [])
+
+
+def test_a_site_that_was_sold_is_not_asked_and_keeps_its_past(
+    known: Pipeline, simulator: Simulator
+) -> None:
+    answer = known.fleet_api.products
+    simulator.set_now("2026-11-21T20:05:00+00:00")
+
+    names = known.read("select site_name from energy_sites order by 1")["site_name"].to_list()
+    assert names[0].startswith("Berlin")
+    use(known, products=lambda: _without(answer(), names[0]))
+    assert known.run("live_poll").success
+    assert known.count("energy_states") == 2 + 1
+    assert known.count("bi.energy_sites_now") == 1
+
+    use(known, products=answer)
+    simulator.set_now("2026-11-21T20:10:00+00:00")
+    assert known.run("live_poll").success
+    assert known.count("energy_states") == 3 + 2
+    assert known.count("bi.energy_sites_now") == 2
+
+
+def _without(body: Any, site_name: str) -> Any:
+    products = body["response"]
+    return {"response": [one for one in products if one.get("site_name") != site_name]}
 
 
 def test_a_site_without_a_time_zone_gets_that_of_the_settings(

@@ -13,6 +13,7 @@ from tessie_pipeline.store.registries import (
     KnownSite,
     create_imported_site,
     known_sites,
+    listed_sites,
     read_zones,
     save_sites,
     save_vehicles,
@@ -157,6 +158,41 @@ def test_only_those_that_changed_are_counted_and_written(database: Database) -> 
     changed = [row["tesla_id"] for row in after if row not in before]
     assert changed == [1]
     assert save(database, table=vehicles) == 0
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "key"),
+    [(vehicles, CAR, "vin"), (energy_sites, HOME, "tesla_site_id")],
+    ids=["car", "site"],
+)
+def test_what_the_account_no_longer_lists_is_marked_until_it_is_back(
+    database: Database, table: sa.Table, row: dict[str, Any], key: str
+) -> None:
+    other = row | ({"tesla_id": 7, key: "7SAYGDEE5PF000001"} if table is vehicles else {key: 7})
+    save_all = save_vehicles if table is vehicles else save_sites
+
+    def removed(*rows: dict[str, Any], are_all: bool = True) -> tuple[int, set[Any]]:
+        with database.rows() as connection:
+            changed = save_all(connection, rows, are_all=are_all)
+        marked = {one[key] for one in stored(database, table) if one["removed_at"]}
+        return changed, marked
+
+    both = [{k: v for k, v in one.items() if k != "site_info_at"} for one in (row, other)]
+    assert removed(*both) == (2, set())
+    assert removed(both[0], are_all=False) == (0, set()), "others may have been unreadable"
+    assert removed(both[0]) == (1, {other[key]})
+    assert removed(both[0]) == (0, {other[key]})
+    assert removed() == (1, {row[key], other[key]})
+    assert removed(*both) == (2, set())
+
+
+def test_a_site_that_was_only_imported_is_none_of_the_account(database: Database) -> None:
+    imported(database)
+    with database.rows() as connection:
+        save_sites(connection, [], are_all=True)
+        assert listed_sites(connection) == {}
+    (site,) = known(database)
+    assert site.removed_at is None
 
 
 def imported(database: Database, name: str = "From the app") -> KnownSite:

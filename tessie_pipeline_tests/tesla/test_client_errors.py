@@ -127,13 +127,14 @@ HTML = "<html><head><title>x</title></head><body><h1>Bad Gateway</h1></body></ht
         (answering(499), "499 499", None),
         (answering(540), "540 540", None),
         (answering(429, "", {"Retry-After": "12"}), "429 429 Too Many Requests", 12),
+        (answering(429), "429 429 Too Many Requests", 60),
         (answering_as_captured("429_daily_limit_2024"), "429 Retry in 45983 seconds", 45_983),
         (answering(200, HTML), "the answer is not JSON", None),
         (answering(200), "the answer is not JSON", None),
         (lambda _: httpx.Response(200, content=b'"\xff"'), "the answer is not JSON", None),
     ],
-    ids=["500", "502 HTML", "503", "504", "499", "540", "429", "429 in words", "200 HTML",
-         "200 empty", "200 not UTF-8"],
+    ids=["500", "502 HTML", "503", "504", "499", "540", "429", "429 without a wait",
+         "429 in words", "200 HTML", "200 empty", "200 not UTF-8"],
 )  # fmt: skip
 def test_what_may_pass_by_itself_is_transient_with_the_wait_that_tesla_asks_for(
     handler: Handler, sentence: str, retry_after_s: float | None
