@@ -11,8 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
 from tessie_pipeline.store.frames import copy_in, execute, read_frame
-from tessie_pipeline.store.partitions import ensure_partitions
-from tessie_pipeline.store.partitions import lock_writes as lock_writes
+from tessie_pipeline.store.partitions import ensure_partitions, lock_writes
 
 
 def write_new(connection: adbc.Connection, table: sa.Table, samples: pl.DataFrame) -> int:

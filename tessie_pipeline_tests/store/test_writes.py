@@ -15,8 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tessie_pipeline.store.database import Database
+from tessie_pipeline.store.partitions import lock_writes
 from tessie_pipeline.store.tables import energy_intervals, energy_states
-from tessie_pipeline.store.writes import lock_writes, replace_windows, write_new
+from tessie_pipeline.store.writes import replace_windows, write_new
 from tessie_pipeline_tests.store.conftest import count_rows, emptied, wait_until_blocked
 
 HOME, CABIN = "a" * 32, "b" * 32
@@ -169,6 +170,7 @@ A_DAY = [(HOME, MIDNIGHT + n * timedelta(minutes=1), float(n)) for n in range(14
 # Writes a day's samples, says so, and waits in its transaction to be killed.
 WRITER = """import os, time
 from tessie_pipeline.store.database import Database
+from tessie_pipeline.store.partitions import lock_writes
 from tessie_pipeline.store.tables import energy_states
 from tessie_pipeline.store.writes import write_new
 from tessie_pipeline_tests.store.test_writes import A_DAY, samples
