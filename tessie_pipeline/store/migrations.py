@@ -27,9 +27,11 @@ MIGRATION_LOCK = 0x7E551E
 """Key of the advisory lock that migrations hold."""
 
 OLDEST_POSTGRES = (15,)
+VIEWS_MARK = "Views for readers; rebuilt "
+"""How the comment of a schema `bi` begins that any version of ours has made."""
 VIEWS_COMMENT = (
-    "Views for readers; rebuilt when they change, with all that hangs on them, so keep your own "
-    "objects elsewhere."
+    f"{VIEWS_MARK}when they change, with all that hangs on them, so keep your own objects "
+    "elsewhere."
 )
 
 logger = logging.getLogger(__name__)
@@ -147,7 +149,7 @@ def _status(connection: sa.Connection) -> MigrationStatus:
 
 def _drop_views(connection: sa.Connection) -> None:
     comment = _views_comment(connection)
-    if comment is not None and not comment.startswith(VIEWS_COMMENT):
+    if comment is not None and not comment.startswith(VIEWS_MARK):
         raise MigrationError(
             "There is a schema bi that tessie did not make: rename it, its name is needed"
         )

@@ -175,8 +175,10 @@ def test_views_that_readers_built_on_ours_do_not_stop_a_migration(database: Data
         rows.execute(sa.text("create view public.mine as select * from bi.energy_daily"))
         rows.execute(sa.text("create materialized view bi.mine as select * from bi.vehicles_now"))
         rows.execute(sa.text("drop view bi.vehicle_states"))
-        comment = f"{migrations.VIEWS_COMMENT} Version of other files."
-        rows.exec_driver_sql(f"comment on schema bi is '{comment}'")
+        rows.exec_driver_sql(
+            "comment on schema bi is 'Views for readers; rebuilt by every migration, so keep your "
+            "own objects elsewhere.'"
+        )  # as the first version wrote it
     migrations.upgrade(database)
     assert views(database) >= VIEWS
     (relations,) = select(database, "select to_regclass('public.mine'), to_regclass('bi.mine')")
