@@ -4,21 +4,22 @@ from typing import Any
 
 from alembic import context
 
-from tessie_pipeline.store import tables
+from tessie_pipeline.store import api_tables, tables  # noqa: F401 - they fill the metadata
+from tessie_pipeline.store.columns import PRIVATE, metadata
 
 
 def is_ours(name: str | None, kind: str, parents: Any) -> bool:
     """Whether a reflected object belongs to the metadata (partitions do not)."""
     if kind == "schema":
-        return name in (None, tables.PRIVATE)
+        return name in (None, PRIVATE)
     if kind == "table":
-        return parents["schema_qualified_table_name"] in tables.metadata.tables
+        return parents["schema_qualified_table_name"] in metadata.tables
     return True
 
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=tables.metadata,
+    target_metadata=metadata,
     include_schemas=True,
     include_name=is_ours,
 )

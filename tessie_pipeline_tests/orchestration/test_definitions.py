@@ -11,7 +11,7 @@ from tessie_pipeline.definitions import build_defs
 from tessie_pipeline.orchestration.calendar import CALENDAR_DAYS, in_parts
 from tessie_pipeline.orchestration.jobs import energy_days_schedule, logging_from
 from tessie_pipeline.orchestration.local_dagster import LocalDagster
-from tessie_pipeline.store import tables
+from tessie_pipeline.store.columns import metadata
 from tessie_pipeline_tests.orchestration.conftest import KEY, Pipeline, settings
 
 GRAPH = {
@@ -50,7 +50,7 @@ def test_every_asset_says_what_it_is(specs: dict[str, dg.AssetSpec], name: str) 
     assert spec.description
     assert "postgres" in spec.kinds
     schema = spec.metadata["dagster/column_schema"]
-    table = tables.metadata.tables[name]
+    table = metadata.tables[name]
     assert [column.name for column in schema.columns] == [column.name for column in table.columns]
     assert all(column.description for column in schema.columns)
 

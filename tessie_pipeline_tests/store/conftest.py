@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from tessie_pipeline.store import tables
+from tessie_pipeline.store.columns import metadata
 from tessie_pipeline.store.database import Database
 from tessie_pipeline_tests.conftest import new_database
 
@@ -47,7 +47,7 @@ def emptied(database: Database) -> Database:
     with database.rows() as connection:
         for partition in connection.scalars(sa.text(partitions)).all():
             connection.execute(sa.text(f"drop table {partition}"))
-        for table in reversed(tables.metadata.sorted_tables):
+        for table in reversed(metadata.sorted_tables):
             connection.execute(sa.delete(table))
     return database
 

@@ -18,6 +18,7 @@ from alembic.migration import MigrationContext
 from alembic.util import CommandError
 
 from tessie_pipeline.store import migrations, tables
+from tessie_pipeline.store.columns import metadata
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.embedded import EmbeddedPostgres
 from tessie_pipeline.store.partitions import ensure_partitions
@@ -111,12 +112,12 @@ def test_a_table_that_is_not_that_of_the_metadata_is_noticed(
 
 def test_the_defaults_are_those_of_the_metadata(database: Database) -> None:
     def is_ours(_: str | None, kind: str, parents: Mapping[str, str | None]) -> bool:
-        return kind != "table" or parents["schema_qualified_table_name"] in tables.metadata.tables
+        return kind != "table" or parents["schema_qualified_table_name"] in metadata.tables
 
     options = {"compare_server_default": True, "include_schemas": True, "include_name": is_ours}
     with database.rows() as connection:
         context = MigrationContext.configure(connection, opts=options)
-        assert compare_metadata(context, tables.metadata) == []
+        assert compare_metadata(context, metadata) == []
 
 
 def test_going_back_to_nothing_and_forth_again_works(bare_database: Database) -> None:
