@@ -5,12 +5,18 @@ from typing import Any
 import dagster as dg
 
 from tessie_pipeline.orchestration import energy, live_states, registries
+from tessie_pipeline.orchestration.alerts import (
+    alert_webhook_resource,
+    alerts_sensor,
+    post_alerts_job,
+)
 from tessie_pipeline.orchestration.jobs import jobs, schedules
 from tessie_pipeline.orchestration.resources import (
     clock_resource,
     database_resource,
     fleet_api_resource,
 )
+from tessie_pipeline.orchestration.waking import wake
 from tessie_pipeline.settings import Settings
 
 
@@ -18,12 +24,14 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
     """The project's definitions; `resources` replace those of the same names."""
     return dg.Definitions(
         assets=dg.load_assets_from_modules([registries, live_states, energy]),
-        jobs=jobs(settings.log_level),
+        jobs=[*jobs(settings.log_level), post_alerts_job(settings.log_level), wake],
         schedules=schedules(settings.poll_cron, settings.log_level),
+        sensors=[alerts_sensor(settings)],
         resources={
             "database": database_resource,
             "fleet_api": fleet_api_resource,
             "clock": clock_resource,
+            "alert_webhook": alert_webhook_resource,
             **resources,
         },
         executor=dg.in_process_executor,

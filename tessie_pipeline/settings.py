@@ -22,6 +22,9 @@ FLEET_API_URL = "https://fleet-api.prd.na.vn.cloud.tesla.com"
 TOKEN_URL = "https://fleet-auth.prd.vn.cloud.tesla.com/oauth2/v3/token"  # noqa: S105 (an address)
 """Tesla's token endpoint for Fleet clients since August 2025; source: fleet API announcements."""
 
+AUTHORIZE_URL = "https://auth.tesla.com/oauth2/v3/authorize"
+"""Where a person logs in at Tesla; source: fleet API, third-party tokens."""
+
 
 class SettingsError(ValueError):
     """A setting is missing or wrong; the message says which, and what it should be."""
@@ -52,6 +55,17 @@ def _http_url(value: str) -> str:
     if not re.match(r"https?://[^/\s]+", value):
         raise ValueError("should be an http(s) address such as https://example.com")
     return value.rstrip("/")
+
+
+def _redirect_uri(value: str) -> str:
+    """The address as it is, since it has to be that of the Tesla application to the letter."""
+    _http_url(value)
+    return value
+
+
+def _secret_http_url(value: SecretStr) -> SecretStr:
+    _http_url(value.get_secret_value())
+    return value
 
 
 def _cron(value: str) -> str:
@@ -121,6 +135,10 @@ class Settings(BaseSettings):
     )
     fleet_api_url: HttpUrl = Field(FLEET_API_URL, validation_alias="TESSIE_FLEET_API_URL")
     token_url: HttpUrl = Field(TOKEN_URL, validation_alias="TESSIE_TOKEN_URL")
+    authorize_url: HttpUrl = Field(AUTHORIZE_URL, validation_alias="TESSIE_AUTHORIZE_URL")
+    redirect_uri: Annotated[str, AfterValidator(_redirect_uri)] = Field(
+        "http://localhost:8484/callback", validation_alias="TESSIE_REDIRECT_URI"
+    )
     poll_cron: Annotated[str, AfterValidator(_cron)] = Field(
         "*/5 * * * *", validation_alias="TESSIE_POLL_CRON"
     )
@@ -129,9 +147,15 @@ class Settings(BaseSettings):
     )
     requests_per_minute: int = Field(10, ge=0, validation_alias="TESSIE_REQUESTS_PER_MINUTE")
     requests_per_second: int = Field(1, ge=0, validation_alias="TESSIE_REQUESTS_PER_SECOND")
+    are_lists_free: bool = Field(True, validation_alias="TESSIE_LIST_CALLS_FREE")
+    are_energy_calls_free: bool = Field(False, validation_alias="TESSIE_ENERGY_CALLS_FREE")
     price_data_usd: float = Field(0.002, ge=0, validation_alias="TESSIE_PRICE_DATA_USD")
     price_wake_usd: float = Field(0.02, ge=0, validation_alias="TESSIE_PRICE_WAKE_USD")
     price_command_usd: float = Field(0.001, ge=0, validation_alias="TESSIE_PRICE_COMMAND_USD")
+    budget_usd: float = Field(10.0, ge=0, validation_alias="TESSIE_BUDGET_USD")
+    alert_webhook: Annotated[SecretStr, AfterValidator(_secret_http_url)] | None = Field(
+        None, validation_alias="TESSIE_ALERT_WEBHOOK"
+    )
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:

@@ -64,6 +64,12 @@ def test_each_variable_sets_what_it_names(monkeypatch: pytest.MonkeyPatch) -> No
         "TESSIE_TIME_ZONE": "Europe/Berlin",
         "TESSIE_REQUESTS_PER_MINUTE": "60",
         "TESSIE_REQUESTS_PER_SECOND": "0",
+        "TESSIE_AUTHORIZE_URL": "http://127.0.0.1:4433/oauth2/v3/authorize",
+        "TESSIE_REDIRECT_URI": "http://localhost:9000/back",
+        "TESSIE_LIST_CALLS_FREE": "false",
+        "TESSIE_ENERGY_CALLS_FREE": "true",
+        "TESSIE_BUDGET_USD": "25",
+        "TESSIE_ALERT_WEBHOOK": "https://hooks.example/hush",
         "TESSIE_PRICE_DATA_USD": "0",
         "TESSIE_PRICE_WAKE_USD": "0.05",
         "TESSIE_PRICE_COMMAND_USD": "1",
@@ -85,6 +91,12 @@ def test_each_variable_sets_what_it_names(monkeypatch: pytest.MonkeyPatch) -> No
     assert (settings.requests_per_minute, settings.requests_per_second) == (60, 0)
     assert (settings.price_data_usd, settings.price_wake_usd) == (0, 0.05)
     assert settings.price_command_usd == 1
+    assert settings.authorize_url == "http://127.0.0.1:4433/oauth2/v3/authorize"
+    assert settings.redirect_uri == "http://localhost:9000/back"
+    assert (settings.are_lists_free, settings.are_energy_calls_free) == (False, True)
+    assert settings.budget_usd == 25
+    assert settings.alert_webhook is not None
+    assert settings.alert_webhook.get_secret_value() == "https://hooks.example/hush"
 
 
 WRONG = {
@@ -93,6 +105,12 @@ WRONG = {
     "LOG_LEVEL": ("LOUD", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
     "TESSIE_FLEET_API_URL": ("fleet-api.example", "http(s) address"),
     "TESSIE_TOKEN_URL": ("ftp://fleet-auth.example", "http(s) address"),
+    "TESSIE_AUTHORIZE_URL": ("auth.example", "http(s) address"),
+    "TESSIE_REDIRECT_URI": ("localhost/callback", "http(s) address"),
+    "TESSIE_LIST_CALLS_FREE": ("often", "boolean"),
+    "TESSIE_ENERGY_CALLS_FREE": ("maybe", "boolean"),
+    "TESSIE_BUDGET_USD": ("-1", "greater than or equal to 0"),
+    "TESSIE_ALERT_WEBHOOK": ("hooks.example/hush-hush", "http(s) address"),
     "TESSIE_POLL_CRON": ("often", "five fields such as */5 * * * *"),
     "TESSIE_TIME_ZONE": ("Germany", "IANA time zone such as Europe/Berlin"),
     "TESSIE_REQUESTS_PER_MINUTE": ("many", "integer"),
@@ -157,6 +175,7 @@ def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
         "DATABASE_URL": "postgresql://ann:hush-hush@db.example/tessie",
         "ENCRYPTION_KEY": KEY,
         "TESLA_CLIENT_SECRET": "hush-hush",
+        "TESSIE_ALERT_WEBHOOK": "https://hooks.example/hush-hush",
     }
     for name, value in secrets.items():
         monkeypatch.setenv(name, value)

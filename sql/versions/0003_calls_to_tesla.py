@@ -277,6 +277,12 @@ def upgrade() -> None:
             nullable=False,
             comment="Failed attempts since the last success.",
         ),
+        sa.Column(
+            "idle_since",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="Since when a vehicle's answers say that it is idle (UTC); null if busy.",
+        ),
         sa.PrimaryKeyConstraint("subject_id", name=op.f("polling_status_pkey")),
         comment="How polling of each vehicle and site goes.",
     )
@@ -305,7 +311,8 @@ def upgrade() -> None:
             "ended_at",
             sa.DateTime(timezone=True),
             nullable=True,
-            comment="The first poll that saw another state (UTC); null while it lasts.",
+            comment="The first poll that saw another state, or the last one before a gap (UTC); null "
+            "while it lasts.",
         ),
         sa.PrimaryKeyConstraint("vehicle_id", "started_at", name=op.f("vehicle_availability_pkey")),
         comment="When each vehicle was online, asleep or offline: a row per stretch, not per poll.",

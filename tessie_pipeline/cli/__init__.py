@@ -28,6 +28,7 @@ _SAID_IN_A_SENTENCE = (
     SealError,
     FleetApiError,
     MigrationError,
+    TimeoutError,
 )
 
 

@@ -12,18 +12,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from tessie_pipeline.cli import app_exports, household
+from tessie_pipeline.cli import account, alerts, app_exports, household, key_rotation, login
 from tessie_pipeline.cli.environment import (
     CliError,
     embedded_postgres,
     environment,
     prepare,
 )
-from tessie_pipeline.domain.tokens import Tokens
 from tessie_pipeline.settings import Settings
 from tessie_pipeline.store import migrations
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.tesla.auth import TokenEndpoint
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -126,17 +124,64 @@ def run_simulate(
     household.run(console, host, port, household.Household(seed, sites, vehicles, start, speed))
 
 
+@app.callback()
+def before_each_command(context: typer.Context) -> None:
+    """Finish what a killed `rotate-key` has left."""
+    key_rotation.finish_interrupted(context.invoked_subcommand)
+
+
 @app.command("login")
-def run_login() -> None:
-    """Store a Tesla refresh token, sealed; it is asked for and does not show."""
-    with environment() as env:
-        if env.is_simulated:
-            raise CliError("Set TESLA_CLIENT_ID to the application that the token belongs to")
-        token = typer.prompt("Refresh token", hide_input=True)
-        prepare(env)
-        endpoint = TokenEndpoint(env.settings.token_url, env.settings.require("tesla_client_id"))
-        env.tokens().save(endpoint.exchange(Tokens(token)))
-    console.print("The account is stored. Start with `tessie up`.")
+def run_login(
+    opens_browser: Annotated[bool, typer.Option("--browser", help="Open the browser.")] = False,
+    is_pasted: Annotated[
+        bool,
+        typer.Option("--paste", help="Ask for the address that Tesla sends the browser to."),
+    ] = False,
+    has_refresh_token: Annotated[
+        bool, typer.Option("--refresh-token", help="Ask for a refresh token that you have.")
+    ] = False,
+) -> None:
+    """Log in at Tesla's page, and store the account's tokens, sealed."""
+    login.log_in(
+        console,
+        opens_browser=opens_browser,
+        is_pasted=is_pasted,
+        has_refresh_token=has_refresh_token,
+    )
+
+
+@app.command("logout")
+def run_logout() -> None:
+    """Forget the account's tokens; the data stay."""
+    account.log_out(console)
+
+
+@app.command("auth")
+def run_auth() -> None:
+    """Show the account, its scopes, its region, and how old its tokens are."""
+    account.show(console)
+
+
+@app.command("register")
+def run_register(
+    domain: Annotated[str, typer.Option(help="The domain that hosts the public key.")],
+    region: Annotated[
+        list[str] | None, typer.Option(help="NA, EU or CN; NA and EU if not given.")
+    ] = None,
+) -> None:
+    """Register the Tesla application in its regions, once."""
+    account.register(console, domain, region or [])
+
+
+@app.command("rotate-key")
+def run_rotate_key(
+    is_asked: Annotated[
+        bool, typer.Option("--ask", help="Ask for the new key instead of making one.")
+    ] = False,
+    is_shown: Annotated[bool, typer.Option("--show", help="Print the new key.")] = False,
+) -> None:
+    """Seal the tokens under a new ENCRYPTION_KEY."""
+    key_rotation.rotate(console, is_asked=is_asked, is_shown=is_shown)
 
 
 @app.command("status")
@@ -146,6 +191,28 @@ def run_status() -> None:
 
     with environment() as env:
         status.show(console, env)
+
+
+@app.command("wake")
+def run_wake(
+    vehicle: Annotated[str, typer.Argument(help="Its name or VIN.")],
+    simulator_port: Port = household.DEFAULT_PORT,
+) -> None:
+    """Wake a vehicle; Tesla bills it as ten requests for data."""
+    from tessie_pipeline.cli import waking
+
+    waking.wake(console, vehicle, simulator_port)
+
+
+@app.command("alerts")
+def run_alerts(
+    to_acknowledge: Annotated[
+        str | None, typer.Option("--acknowledge", help="Take note of one, by its number or id.")
+    ] = None,
+) -> None:
+    """Show the open alerts: budget, login, what Tesla refuses, data that do not come."""
+    with environment() as env:
+        alerts.show(console, env, to_acknowledge)
 
 
 @app.command("url")

@@ -76,8 +76,8 @@ def run(console: Console, days: int) -> None:
 
 def _poll(progress: Progress, dagster: LocalDagster, simulator_url: str) -> None:
     """Sample the last day live: the simulator's clock goes through it in steps."""
-    now = datetime.now(UTC)
-    definitions = build_defs(Settings.load())
+    moment = now = datetime.now(UTC)
+    definitions = build_defs(Settings.load(), clock=lambda: moment)
     step = progress.add_task("Polling the last day live", total=POLLS)
     for poll in reversed(range(POLLS)):
         moment = now - poll * POLL_EVERY

@@ -7,6 +7,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from tessie_pipeline.cli import alerts
 from tessie_pipeline.cli.environment import Environment, embedded_postgres
 from tessie_pipeline.orchestration.local_dagster import local_dagster
 from tessie_pipeline.store import migrations, tables
@@ -39,6 +40,11 @@ def show(console: Console, environment: Environment) -> None:
     if state.current is not None:
         for what, when in _last_runs(environment).items():
             facts.add_row(what, when)
+    if state.is_current:
+        with environment.database.rows() as connection:
+            now = datetime.now(UTC)
+            for what, said in alerts.summary(connection, now, settings.budget_usd).items():
+                facts.add_row(what, said)
     console.print(facts)
     if state.is_current:
         console.print()

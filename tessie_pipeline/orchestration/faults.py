@@ -1,7 +1,8 @@
 """What a failed request or a refused answer does to a run: it never costs another its data.
 
-Transient failures are tried again by Dagster; what only a person can mend stops at once, with the
-sentence that says how; what cannot be decoded is kept in `rejected_payloads`.
+The client has tried transient failures again; of long downloads Dagster runs the step again. What
+only a person can mend stops at once, with the sentence that says how. What cannot be decoded is
+kept in `rejected_payloads`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,7 +22,7 @@ from tessie_pipeline.tesla.answers import Rejected, UndecodableAnswer, rejected
 from tessie_pipeline.tesla.errors import FleetApiError, TerminalApiError, TransientApiError
 
 MAX_RETRIES = 3
-FIRST_WAIT_S = 5.0
+FIRST_WAIT_S = 30.0
 LONGEST_WAIT_S = 300.0
 """A step waits no longer than that, since others wait for it: the next run is soon enough."""
 
@@ -34,19 +35,15 @@ DecodedT = TypeVar("DecodedT")
 
 
 @contextmanager
-def failing_as_dagster_does(retry_number: int) -> Iterator[None]:
-    """Turn errors of the Fleet API and the account into what Dagster acts on.
+def failing_as_dagster_does() -> Iterator[None]:
+    """Turn errors of the Fleet API and the account into a failure with their sentence.
 
     Raises:
-        dg.RetryRequested: the failure is transient, and another try may help.
-        dg.Failure: only a person can mend it, or no try is left; Dagster does not try again.
+        dg.Failure: Dagster does not try again: the client has, and another run comes soon.
     """
     try:
         yield
-    except TransientApiError as error:
-        retry_if_transient([error], retry_number)
-        raise dg.Failure(str(error), allow_retries=False) from error
-    except (TerminalApiError, NoAccountError, SealError, SettingsError) as error:
+    except (FleetApiError, NoAccountError, SealError, SettingsError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
 
 
@@ -130,11 +127,11 @@ def answered_check(
     if len(failures) > REPORTED_FAILURES:
         metadata["others that failed"] = len(failures) - REPORTED_FAILURES
     if not_asked:
-        metadata["not asked after that"] = not_asked
+        metadata["not asked"] = not_asked
     return dg.AssetCheckResult(
         check_name=name,
         asset_key=asset,
-        passed=not failures,
+        passed=not failures and not not_asked,
         severity=severity,
         metadata=metadata,
     )

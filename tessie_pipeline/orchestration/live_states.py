@@ -1,23 +1,26 @@
 """Assets of the present: one sample of each reachable vehicle and each energy site."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 import dagster as dg
 import polars as pl
+import sqlalchemy as sa
 
 from tessie_pipeline.domain.samples import ENERGY_STATES, VEHICLE_STATES
 from tessie_pipeline.orchestration.faults import (
     answered_check,
-    ask_each,
     decode_each,
     failing_as_dagster_does,
     keep_aside,
     raise_if_nobody_answered,
 )
 from tessie_pipeline.orchestration.metadata import table_metadata
+from tessie_pipeline.orchestration.money import money
+from tessie_pipeline.orchestration.polling import Round, close_round, poll_sites, poll_vehicles
 from tessie_pipeline.orchestration.registries import read_products
 from tessie_pipeline.orchestration.resources import Clock
+from tessie_pipeline.settings import Settings
 from tessie_pipeline.store import tables
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.partitions import estimate_rows
@@ -46,41 +49,34 @@ FRESH = dg.FreshnessPolicy.time_window(
     check_specs=[dg.AssetCheckSpec("every_vehicle_answered", asset="vehicle_states")],
 )
 def vehicle_states(
-    context: dg.AssetExecutionContext,
     database: dg.ResourceParam[Database],
     fleet_api: dg.ResourceParam[FleetApi],
     clock: dg.ResourceParam[Clock],
 ) -> dg.MaterializeResult:
-    """A sample of each vehicle that is awake: position, battery, charging, climate, doors."""
-    with failing_as_dagster_does(context.retry_number):
-        online = [
-            vehicle.tesla_id
-            for vehicle in read_products(fleet_api, database).vehicles
-            if vehicle.state == "online"
-        ]
-        answers, failures = ask_each(online, fleet_api.vehicle_data)
-        raise_if_nobody_answered(len(answers), failures)
-    with database.rows() as connection:
-        ids = vehicle_ids(connection)
-    reached = [(tesla_id, body) for tesla_id, body in answers if body is not None]
-    latest = clock() + CLOCK_SKEW
-    rows, refused = decode_each(
-        reached, lambda tesla_id, body: _vehicle_row(ids, tesla_id, body, latest)
-    )
-    keep_aside(database, "vehicle_data", refused)
-    samples = pl.DataFrame(rows, schema=_without_staleness(VEHICLE_STATES))
-    with database.frames() as connection:
-        new = add_states(connection, tables.vehicle_states, samples)
-        stored = estimate_rows(connection, tables.vehicle_states)
+    """A sample of each vehicle that is worth asking: position, battery, charging, climate, doors.
+
+    A vehicle that may fall asleep is left alone, and none is ever woken.
+    """
+    now = clock()
+    with failing_as_dagster_does():
+        listed = read_products(fleet_api, database).vehicles
+        with database.rows() as connection:
+            ids = vehicle_ids(connection)
+            account = money(connection, Settings.load(), now)
+        done = poll_vehicles(database, fleet_api, listed, account, now)
+        saved = _save(
+            database,
+            tables.vehicle_states,
+            VEHICLE_STATES,
+            "vehicle_data",
+            done,
+            lambda tesla_id, body: _vehicle_row(ids, tesla_id, body, now + CLOCK_SKEW),
+        )
+        close_round(database, done, now)
+        raise_if_nobody_answered(done.asked - len(done.failures), done.failures)
     return dg.MaterializeResult(
-        metadata={
-            "online": len(online),
-            "unreachable": len(answers) - len(reached),
-            "rejected": len(refused),
-            "new": new,
-            "dagster/row_count": stored,
-        },
-        check_results=[answered_check("every_vehicle_answered", failures)],
+        metadata=saved | {"unreachable": len(done.unreachable), **account.described()},
+        check_results=[answered_check("every_vehicle_answered", done.failures)],
     )
 
 
@@ -94,35 +90,56 @@ def vehicle_states(
     check_specs=[dg.AssetCheckSpec("every_site_answered", asset="energy_states")],
 )
 def energy_states(
-    context: dg.AssetExecutionContext,
     database: dg.ResourceParam[Database],
     fleet_api: dg.ResourceParam[FleetApi],
     clock: dg.ResourceParam[Clock],
 ) -> dg.MaterializeResult:
-    """A sample of each energy site: solar, battery, grid and home power [W], state of charge."""
+    """A sample of each energy site: solar, battery, grid and home power [W], state of charge.
+
+    A view of the present, taken as often as the budget allows; the record is `energy_history`.
+    """
+    now = clock()
     with database.rows() as connection:
         sites = listed_sites(connection)
-    with failing_as_dagster_does(context.retry_number):
-        answers, failures = ask_each(sites, fleet_api.live_status)
-        raise_if_nobody_answered(len(answers), failures)
-    latest = clock() + CLOCK_SKEW
-    rows, refused = decode_each(
-        answers, lambda tesla_site_id, body: _site_row(sites[tesla_site_id], body, latest)
-    )
-    keep_aside(database, "live_status", refused)
-    samples = pl.DataFrame(rows, schema=_without_staleness(ENERGY_STATES))
-    with database.frames() as connection:
-        new = add_states(connection, tables.energy_states, samples)
-        stored = estimate_rows(connection, tables.energy_states)
+        account = money(connection, Settings.load(), now)
+    with failing_as_dagster_does():
+        done = poll_sites(database, fleet_api, sites, account, now)
+        saved = _save(
+            database,
+            tables.energy_states,
+            ENERGY_STATES,
+            "live_status",
+            done,
+            lambda tesla_id, body: _site_row(sites[tesla_id], body, now + CLOCK_SKEW),
+        )
+        close_round(database, done, now)
+        raise_if_nobody_answered(done.asked - len(done.failures), done.failures)
     return dg.MaterializeResult(
-        metadata={
-            "sites": len(sites),
-            "rejected": len(refused),
-            "new": new,
-            "dagster/row_count": stored,
-        },
-        check_results=[answered_check("every_site_answered", failures)],
+        metadata=saved | account.described(),
+        check_results=[answered_check("every_site_answered", done.failures)],
     )
+
+
+def _save(
+    database: Database,
+    table: sa.Table,
+    schema: pl.Schema,
+    endpoint: str,
+    done: Round,
+    decode: Callable[[int, object], dict[str, object]],
+) -> dict[str, int | float]:
+    """Store the answers of a round; returns the figures that the UI shows."""
+    rows, refused = decode_each(done.answers, decode)
+    keep_aside(database, endpoint, refused)
+    with database.frames() as connection:
+        new = add_states(connection, table, pl.DataFrame(rows, schema=_without_staleness(schema)))
+        stored = estimate_rows(connection, table)
+    return {
+        "asked": done.asked,
+        "rejected": len(refused),
+        "new": new,
+        "dagster/row_count": stored,
+    }
 
 
 def _site_row(site: KnownSite, body: object, latest: datetime) -> dict[str, object]:

@@ -12,7 +12,6 @@ from tessie_pipeline.orchestration.faults import (
     decode_each,
     failing_as_dagster_does,
     keep_aside,
-    retry_if_transient,
 )
 from tessie_pipeline.orchestration.metadata import table_metadata
 from tessie_pipeline.orchestration.resources import Clock
@@ -83,11 +82,10 @@ def registries(
     clock: dg.ResourceParam[Clock],
 ) -> Iterator[dg.MaterializeResult]:
     """The account's vehicles and energy sites; while Tesla fails, what is known stands."""
-    with failing_as_dagster_does(context.retry_number):
+    with failing_as_dagster_does():
         try:
             products = read_products(fleet_api, database)
         except TransientApiError as error:
-            retry_if_transient([error], context.retry_number)
             context.log.warning("What is known stands: %s", error)
             yield _as_known("vehicles", error)
             yield _as_known("energy_sites", error)

@@ -10,11 +10,15 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from tessie_pipeline.domain.calls import Category
 from tessie_pipeline.settings import Settings
 from tessie_pipeline.store.accounts import SealedTokens
+from tessie_pipeline.store.call_book import StoredCalls
 from tessie_pipeline.store.database import Database
+from tessie_pipeline.store.rate_limit import shared_pace
 from tessie_pipeline.tesla.auth import TeslaAuth, TokenEndpoint
 from tessie_pipeline.tesla.client import FleetApi
+from tessie_pipeline.tesla.endpoints import Billing, Kind
 
 Clock = Callable[[], datetime]
 """Gives the present in UTC."""
@@ -23,7 +27,12 @@ Clock = Callable[[], datetime]
 @dg.resource(description="The present, in UTC.")
 def clock_resource(_: dg.InitResourceContext) -> Clock:
     """This machine's clock."""
-    return lambda: datetime.now(UTC)
+    return clock
+
+
+def clock() -> datetime:
+    """The present in UTC, by this machine's clock."""
+    return datetime.now(UTC)
 
 
 @dg.resource(description="Postgres, from DATABASE_URL.")
@@ -39,26 +48,55 @@ def database_resource(_: dg.InitResourceContext) -> Iterator[Database]:
 
 @dg.resource(
     description="Tesla's Fleet API, with the stored account's tokens.",
-    required_resource_keys={"database"},
+    required_resource_keys={"database", "clock"},
 )
 @contextmanager
 def fleet_api_resource(context: dg.InitResourceContext) -> Iterator[FleetApi]:
     """A client of the stored account, closed when the run ends."""
-    with connect_fleet_api(Settings.load(), context.resources.database) as fleet_api:
+    resources = context.resources
+    with connect_fleet_api(Settings.load(), resources.database, resources.clock) as fleet_api:
         yield fleet_api
 
 
-def connect_fleet_api(settings: Settings, database: Database) -> FleetApi:
-    """A client of the account whose tokens are in `database`.
+@contextmanager
+def connect_fleet_api(settings: Settings, database: Database, clock: Clock) -> Iterator[FleetApi]:
+    """A client of the account whose tokens are in `database`, at the pace of all processes.
 
     Raises:
         SettingsError: ENCRYPTION_KEY or TESLA_CLIENT_ID is not set.
     """
     tokens = SealedTokens(database, settings.require("encryption_key"))
     endpoint = TokenEndpoint(settings.token_url, settings.require("tesla_client_id"))
-    return FleetApi(
-        settings.fleet_api_url,
-        TeslaAuth(tokens, endpoint),
-        settings.requests_per_minute,
-        settings.requests_per_second,
+    facts = tokens.facts()
+    is_set = "fleet_api_url" in settings.model_fields_set
+    known_url = None if is_set or facts is None else facts.fleet_api_url
+    rates = settings.requests_per_minute, settings.requests_per_second
+    with (
+        shared_pace(database, *rates) as wait_for_turn,
+        FleetApi(
+            known_url or settings.fleet_api_url,
+            TeslaAuth(tokens, endpoint),
+            book=StoredCalls(database, tokens, clock),
+            billing=billing(settings),
+            wait_for_turn=wait_for_turn,
+            now=clock,
+        ) as fleet_api,
+    ):
+        yield fleet_api
+
+
+def billing(settings: Settings) -> Billing:
+    """What calls cost by the settings."""
+    return Billing(
+        prices_usd={
+            Category.DATA: settings.price_data_usd,
+            Category.WAKE: settings.price_wake_usd,
+            Category.COMMAND: settings.price_command_usd,
+        },
+        categories={
+            Kind.LIST: Category.FREE if settings.are_lists_free else Category.DATA,
+            Kind.VEHICLE: Category.DATA,
+            Kind.ENERGY: Category.FREE if settings.are_energy_calls_free else Category.DATA,
+            Kind.WAKE: Category.WAKE,
+        },
     )

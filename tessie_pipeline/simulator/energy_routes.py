@@ -23,7 +23,7 @@ def _window(world: World, request: Request, period: str) -> calendar.Window:
         query.get("start_date"),
         query.get("end_date"),
         query.get("time_zone"),
-        world.clock.now_s(),
+        world.shown_s(request),
     )
 
 
@@ -31,14 +31,14 @@ async def live(request: Request) -> Response:
     """`GET /api/1/energy_sites/{site}/live_status`: powers [W] and state of charge now."""
     world = world_of(request)
     world.authorised(request, DEVICE_DATA)
-    return response(live_status(world.fleet, world.site(request), world.clock.now_s()))
+    return response(live_status(world.fleet, world.site(request), world.shown_s(request)))
 
 
 async def info(request: Request) -> Response:
     """`GET /api/1/energy_sites/{site}/site_info`: what is installed."""
     world = world_of(request)
     world.authorised(request, DEVICE_DATA)
-    return response(site_info(world.fleet, world.site(request), world.clock.now_s()))
+    return response(site_info(world.fleet, world.site(request), world.shown_s(request)))
 
 
 async def calendar_history(request: Request) -> Response:
@@ -49,7 +49,7 @@ async def calendar_history(request: Request) -> Response:
     """
     world = world_of(request)
     world.authorised(request, DEVICE_DATA)
-    site, now_s = world.site(request), world.clock.now_s()
+    site, now_s = world.site(request), world.shown_s(request)
     kind = request.query_params.get("kind", "")
     period = request.query_params.get("period", "day")
     asked = _window(world, request, period)
@@ -80,7 +80,7 @@ async def telemetry_history(request: Request) -> Response:
     """`GET …/telemetry_history?kind=charge`: finished charges at the site's wall connectors."""
     world = world_of(request)
     world.authorised(request, DEVICE_DATA)
-    site, now_s = world.site(request), world.clock.now_s()
+    site, now_s = world.site(request), world.shown_s(request)
     if request.query_params.get("kind") != "charge":
         raise invalid_request("unknown kind")
     asked = _window(world, request, "month")

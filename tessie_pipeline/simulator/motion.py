@@ -1,20 +1,16 @@
-"""What a car is doing at an instant: where, how fast, how full, plugged in or not, awake or not.
+"""What a car is doing at an instant: where, how fast, how full, plugged in or not.
 
-Whether calls keep a car awake is not here but in `waking.py`.
+When it is awake is in `awake.py` and, as far as calls keep it so, in `waking.py`.
 """
 
 from dataclasses import dataclass
 from datetime import timedelta
 
-from tessie_pipeline.simulator.chance import seeded
 from tessie_pipeline.simulator.charging import Piece, PlugIn, Week, car_week, trip_energy_wh
 from tessie_pipeline.simulator.roads import bearing_deg, between
 from tessie_pipeline.simulator.trips import Car, Trip, monday_of, odometer_at_week_mi, week_trips
 
-IDLE_AWAKE_S = 900
 CAR_MASS_KG = 1900.0
-SELF_WAKE_EVERY_S = 3 * 3600
-SELF_WAKE_S = 150
 MPH_PER_M_S = 2.23694
 
 
@@ -134,30 +130,6 @@ def driving_power_w(car: Car, trip: Trip, at_s: float) -> float:
         trip.speed_mph(at_s + shift_s) / MPH_PER_M_S for shift_s in (-0.5, 0.5)
     )
     return rolling_w + CAR_MASS_KG * (after_m_s**2 - before_m_s**2) / 2
-
-
-def is_naturally_awake(car: Car, at_s: float) -> bool:
-    """Whether the car would be online at an instant if nobody called it.
-
-    It is awake from 3 min before a drive until 15 min after drives, plugging and charging,
-    and wakes by itself for some minutes every few hours.
-    """
-    monday = monday_of(car, at_s)
-    for days in (-7, 0, 7):
-        week = car_week(car, monday + timedelta(days=days))
-        if any(trip.start_s - 180 <= at_s < trip.end_s + IDLE_AWAKE_S for trip in week.trips):
-            return True
-        for plug_in in week.plug_ins:
-            if plug_in.start_s <= at_s < plug_in.start_s + IDLE_AWAKE_S:
-                return True
-            for segment in plug_in.segments:
-                if segment[0].start_s - 60 <= at_s < segment[-1].end_s + IDLE_AWAKE_S:
-                    return True
-    block = int(at_s // SELF_WAKE_EVERY_S)
-    offset_s = seeded(car.seed, "wakes", car.index, block).randrange(
-        SELF_WAKE_EVERY_S - SELF_WAKE_S
-    )
-    return offset_s <= at_s - block * SELF_WAKE_EVERY_S < offset_s + SELF_WAKE_S
 
 
 def home_charging_w(car: Car, start_s: int, steps: int, step_s: int) -> dict[int, float]:

@@ -10,6 +10,7 @@ import uvicorn
 from tessie_pipeline.simulator.app import create_app
 from tessie_pipeline.simulator.clock import Clock
 from tessie_pipeline.simulator.fleet import Fleet
+from tessie_pipeline.simulator.wire import ConnectionProtocol
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 4433
@@ -22,6 +23,7 @@ def _server(host: str, port: int, fleet: Fleet, clock: Clock) -> uvicorn.Server:
         port=port,
         log_level="warning",
         access_log=False,
+        http=ConnectionProtocol,
         ws="none",
         lifespan="off",
         timeout_graceful_shutdown=2,

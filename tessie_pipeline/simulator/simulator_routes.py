@@ -15,6 +15,7 @@ from tessie_pipeline.simulator.errors import invalid_request
 from tessie_pipeline.simulator.world import World, answer, world_of
 
 MAX_DAYS = 800
+LONG_JUMP_S = 86_400
 
 
 def _date(text: str | None) -> date:
@@ -44,15 +45,19 @@ async def read_clock(request: Request) -> Response:
 
 
 async def set_clock(request: Request) -> Response:
-    """`POST /simulator/clock` with {now?, speed?}; a new instant lets all cars fall asleep."""
+    """`POST /simulator/clock` with {now?, speed?}.
+
+    What calls did to cars is forgotten if the clock goes back or ahead by more than a day.
+    """
     world = world_of(request)
+    before_s = world.clock.now_s()
     try:
         body = json.loads(await request.body())
         start = _instant(body["now"]) if "now" in body else None
         world.clock.set(start=start, speed=float(body["speed"]) if "speed" in body else None)
     except (ValueError, TypeError) as error:
         raise invalid_request(f"expected {{now, speed}}: {error}") from error
-    if start is not None:
+    if start is not None and not 0 <= start.timestamp() - before_s <= LONG_JUMP_S:
         world.waking.forget()
     return _clock(world)
 
@@ -119,6 +124,16 @@ async def state(request: Request) -> Response:
     return answer(truth.state_truth(car, at_s) | {"state": availability})
 
 
+async def awake(request: Request) -> Response:
+    """`GET /simulator/truth/vehicles/{tag}/awake?start&end`: minutes awake, by whose doing."""
+    world = world_of(request)
+    car = world.car(request)
+    start, end = (_instant(request.query_params.get(name)) for name in ("start", "end"))
+    if not timedelta(0) <= end - start <= timedelta(days=MAX_DAYS):
+        raise invalid_request(f"0 to {MAX_DAYS} days at a time")
+    return answer(truth.awake_truth(car, world.waking.held_s(car), start, end))
+
+
 ROUTES = [
     Route("/simulator/clock", read_clock, methods=["GET"]),
     Route("/simulator/clock", set_clock, methods=["POST"]),
@@ -130,4 +145,5 @@ ROUTES = [
     Route("/simulator/truth/vehicles/{tag}/plug_ins", plug_ins),
     Route("/simulator/truth/vehicles/{tag}/trips", trips),
     Route("/simulator/truth/vehicles/{tag}/state", state),
+    Route("/simulator/truth/vehicles/{tag}/awake", awake),
 ]

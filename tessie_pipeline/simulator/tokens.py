@@ -1,7 +1,8 @@
 """Tesla's OAuth tokens: JWT-shaped access tokens of 8 h and refresh tokens for single use.
 
 The last used refresh token works for 24 h more, as grace for a client that did not store its
-successor. Tokens live in wall time, and signed ones outlive a restart of the simulator.
+successor. Tokens live in wall time, and signed ones outlive a restart of the simulator. Those of
+a generation before the last revocation are refused.
 """
 
 import base64
@@ -9,13 +10,12 @@ import hashlib
 import hmac
 import json
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tessie_pipeline.simulator.errors import (
     invalid_bearer,
-    missing_scopes,
-    oauth_error,
+    login_required,
     token_expired,
 )
 
@@ -42,9 +42,10 @@ def _decoded(part: str) -> dict[str, Any]:
     return dict(value)
 
 
-def _refresh_token(family: str, scopes: str) -> str:
+def _refresh_token(family: str, scopes: str, generation: int) -> str:
     """A refresh token that says which sign-in it descends from and what that granted."""
-    body = f"{family}.{_encoded({'scp': scopes, 'jti': secrets.token_hex(8)})}"
+    claims = {"scp": scopes, "jti": secrets.token_hex(8), "gen": generation}
+    body = f"{family}.{_encoded(claims)}"
     return f"NA_simulator.{body}.{_signature(body)[:16]}"
 
 
@@ -61,21 +62,44 @@ class _Family:
     last_used_s: float = 0.0
 
 
+@dataclass
+class Spent:
+    """What became of refresh tokens: first uses, uses within the grace period, refusals."""
+
+    refreshes: int = 0
+    grace_uses: int = 0
+    refused: int = 0
+
+
 class Tokens:
     """Gives tokens and checks them. All instants are wall time [unix s]."""
 
     def __init__(self, issuer: str = "https://auth.tesla.com/oauth2/v3/thirdparty") -> None:
         self._issuer = issuer
         self._families: dict[str, _Family] = {}
+        self._generation = 0
+        self._spent = Spent()
+
+    @property
+    def spent(self) -> dict[str, int]:
+        """How many refresh tokens were used, used again in their grace period, and refused."""
+        return asdict(self._spent)
 
     def sign_in(self, client_id: str, scopes: str, now_s: float) -> dict[str, Any]:
-        """The answer to an authorization code: an access and a refresh token."""
-        family = secrets.token_hex(4)
-        return self._pair(family, client_id, scopes or SCOPES, now_s)
+        """The answer to an authorization code: access token and, with offline_access, refresh."""
+        scopes = scopes or SCOPES
+        if "offline_access" not in scopes.split():
+            return self._access(client_id, scopes, now_s)
+        return self._pair(secrets.token_hex(4), client_id, scopes, now_s)
 
     def partner(self, client_id: str, scopes: str, now_s: float) -> dict[str, Any]:
         """The answer to client credentials: an access token only."""
-        return self._access(client_id, scopes or SCOPES, now_s)
+        return self._access(client_id, scopes or SCOPES, now_s, gty=["client-credentials"])
+
+    def revoke(self) -> None:
+        """Refuse all tokens given so far."""
+        self._generation += 1
+        self._families.clear()
 
     def refresh(self, token: str, client_id: str, now_s: float) -> dict[str, Any]:
         """A new pair for a refresh token.
@@ -84,23 +108,31 @@ class Tokens:
         simulator does not lock its clients out.
 
         Raises:
-            ApiError: 401 login_required; the token was used and its grace is over.
+            ApiError: 401 login_required; the token was used and its grace is over, or revoked.
         """
-        family_name, scopes = _read_refresh_token(token)
+        read = _read_refresh_token(token)
+        if read is None or read.generation < self._generation:
+            self._spent.refused += 1
+            raise login_required()
+        family_name, scopes = read.family, read.scopes
         family = self._families.get(family_name) or _Family(unused={token})
         in_grace = token == family.last_used and now_s < family.last_used_s + GRACE_S
         if token not in family.unused and not in_grace:
-            raise oauth_error(401, "login_required", "The refresh_token is invalid.")
-        if not in_grace:
+            self._spent.refused += 1
+            raise login_required()
+        if in_grace:
+            self._spent.grace_uses += 1
+        else:
+            self._spent.refreshes += 1
             family = _Family(last_used=token, last_used_s=now_s)
         self._families[family_name] = family
         return self._pair(family_name, client_id, scopes, now_s)
 
-    def scopes(self, authorization: str | None, now_s: float) -> set[str]:
-        """Scopes of the access token in an Authorization header.
+    def claims(self, authorization: str | None, now_s: float) -> dict[str, Any]:
+        """What the access token in an Authorization header says.
 
         Raises:
-            ApiError: 401, no token, a foreign one or an expired one.
+            ApiError: 401, no token, a foreign one, or one that expired or was revoked.
         """
         scheme, _, token = (authorization or "").partition(" ")
         parts = token.strip().split(".")
@@ -109,27 +141,26 @@ class Tokens:
         if not hmac.compare_digest(_signature(f"{parts[0]}.{parts[1]}"), parts[2]):
             raise invalid_bearer()
         claims = _decoded(parts[1])
-        if now_s >= claims["exp"]:
+        if now_s >= claims["exp"] or claims.get("gen", 0) < self._generation:
             raise token_expired()
-        return set(claims["scp"])
+        return claims
 
-    def require(self, authorization: str | None, scope: str, now_s: float) -> set[str]:
-        """Scopes of the access token, which must hold `scope`.
+    def scopes(self, authorization: str | None, now_s: float) -> set[str]:
+        """Scopes of the access token in an Authorization header.
 
         Raises:
-            ApiError: 401 as `scopes`, or 403 without the scope.
+            ApiError: 401 as `claims`.
         """
-        granted = self.scopes(authorization, now_s)
-        if scope not in granted:
-            raise missing_scopes()
-        return granted
+        return set(self.claims(authorization, now_s)["scp"])
 
     def _pair(self, family: str, client_id: str, scopes: str, now_s: float) -> dict[str, Any]:
-        refresh_token = _refresh_token(family, scopes)
+        refresh_token = _refresh_token(family, scopes, self._generation)
         self._families.setdefault(family, _Family()).unused.add(refresh_token)
         return {**self._access(client_id, scopes, now_s), "refresh_token": refresh_token}
 
-    def _access(self, client_id: str, scopes: str, now_s: float) -> dict[str, Any]:
+    def _access(
+        self, client_id: str, scopes: str, now_s: float, **more_claims: Any
+    ) -> dict[str, Any]:
         header = {"alg": "HS256", "typ": "JWT", "kid": "simulator"}
         claims = {
             "iss": self._issuer,
@@ -142,6 +173,8 @@ class Tokens:
             "iat": int(now_s),
             "ou_code": "NA",
             "locale": "en-US",
+            "gen": self._generation,
+            **more_claims,
         }
         unsigned = f"{_encoded(header)}.{_encoded(claims)}"
         return {
@@ -151,15 +184,21 @@ class Tokens:
         }
 
 
-def _read_refresh_token(token: str) -> tuple[str, str]:
-    """Family and scopes of a refresh token.
+@dataclass(frozen=True)
+class _Refresh:
+    """What a refresh token says."""
 
-    Raises:
-        ApiError: 401 login_required; it was not given by a simulator.
-    """
+    family: str
+    scopes: str
+    generation: int
+
+
+def _read_refresh_token(token: str) -> _Refresh | None:
+    """What a refresh token says; None if no simulator gave it."""
     parts = token.split(".")
     if len(parts) != 4 or not hmac.compare_digest(
         _signature(f"{parts[1]}.{parts[2]}")[:16], parts[3]
     ):
-        raise oauth_error(401, "login_required", "The refresh_token is invalid.")
-    return parts[1], str(_decoded(parts[2])["scp"])
+        return None
+    claims = _decoded(parts[2])
+    return _Refresh(parts[1], str(claims["scp"]), int(claims.get("gen", 0)))

@@ -7,6 +7,7 @@ answers it is unrounded and knows whole days, also ones that are not over yet.
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from tessie_pipeline.simulator.awake import Interval, awake_intervals, merged, minutes
 from tessie_pipeline.simulator.battery import STEP_H
 from tessie_pipeline.simulator.charging import PlugIn, car_week, trip_energy_wh
 from tessie_pipeline.simulator.charging_history import plug_ins
@@ -198,4 +199,19 @@ def state_truth(car: Car, at_s: float) -> dict[str, Any]:
         "stored_wh": now.stored_wh,
         "charging_state": now.charging_state,
         "is_plugged_in": now.plug_in is not None,
+    }
+
+
+def awake_truth(
+    car: Car, held_s: list[Interval], start: datetime, end: datetime
+) -> dict[str, float]:
+    """Minutes awake in a half-open window: without any calls, with those made, the difference."""
+    start_s, end_s = start.timestamp(), end.timestamp()
+    natural = awake_intervals(car, start_s, end_s)
+    actual = merged([*natural, *held_s], start_s, end_s)
+    natural_min, actual_min = minutes(natural), minutes(actual)
+    return {
+        "natural_min": natural_min,
+        "actual_min": actual_min,
+        "held_min": actual_min - natural_min,
     }

@@ -71,7 +71,8 @@ async def live_data(request: Request) -> Response:
         raise vehicle_unavailable()
     world.waking.touch(car, now_s)
     has_location = "vehicle_location" in granted
-    return response(vehicle_data(world.fleet, car, now_s, endpoints, has_location))
+    data = vehicle_data(world.fleet, car, world.shown_s(request), endpoints, has_location)
+    return response(data)
 
 
 async def wake_up(request: Request) -> Response:

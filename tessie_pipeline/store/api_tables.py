@@ -87,6 +87,7 @@ polling_status = sa.Table(
     text("last_error", "What the last failed attempt said; null after a success."),
     column("failures_in_a_row", sa.Integer, "Failed attempts since the last success.",
            nullable=False, server_default="0"),
+    time("idle_since", "Since when a vehicle's answers say that it is idle (UTC); null if busy."),
     comment="How polling of each vehicle and site goes.",
 )  # fmt: skip
 
@@ -99,7 +100,8 @@ vehicle_availability = sa.Table(
     text("state", "online, asleep or offline, as /products says.", nullable=False),
     time("last_seen_at", "The last poll that saw it so (UTC); it changed after that.",
          nullable=False),
-    time("ended_at", "The first poll that saw another state (UTC); null while it lasts."),
+    time("ended_at", "The first poll that saw another state, or the last one before a gap "
+         "(UTC); null while it lasts."),
     sa.Index(None, "vehicle_id", unique=True, postgresql_where=sa.text("ended_at is null")),
     comment="When each vehicle was online, asleep or offline: a row per stretch, not per poll.",
 )  # fmt: skip

@@ -69,6 +69,15 @@ def vehicle_ids(connection: sa.Connection) -> dict[int, str]:
     return {tesla_id: own.hex for tesla_id, own in connection.execute(query)}
 
 
+def find_vehicle(connection: sa.Connection, name: str) -> tuple[int, str] | None:
+    """Tesla's id and the name of the vehicle with this name or VIN; None if there is none."""
+    c = vehicles.c
+    is_it = sa.or_(sa.func.lower(c.display_name) == name.lower(), c.vin == name.upper())
+    query = sa.select(c.tesla_id, sa.func.coalesce(c.display_name, c.vin))
+    row = connection.execute(query.where(is_it, c.removed_at.is_(None)).order_by(c.id)).first()
+    return None if row is None else (row[0], row[1])
+
+
 def known_sites(connection: sa.Connection) -> list[KnownSite]:
     """All energy sites, in the order in which they became known."""
     c = energy_sites.c

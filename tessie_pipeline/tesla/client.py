@@ -1,7 +1,7 @@
 """The Fleet API as an account sees it: one method per endpoint, each giving the answer's JSON.
 
-Here: requests, their pace, and which of the two families of errors an answer belongs to. Not here:
-tokens (`auth`), what answers mean (the decoders), and when a call is worth its price.
+Not here: how requests are sent (`sending`), tokens (`auth`), what answers mean (the decoders), and
+when a call is worth its price.
 """
 
 from collections.abc import Callable
@@ -10,12 +10,20 @@ from typing import Self
 from zoneinfo import ZoneInfo
 
 import httpx
-from pyrate_limiter import Duration, Limiter, Rate
 
 from tessie_pipeline.domain.days import day_start
-from tessie_pipeline.tesla.error_answers import ErrorFacts, decode_error
-from tessie_pipeline.tesla.errors import TerminalApiError, TransientApiError
+from tessie_pipeline.tesla import endpoints
+from tessie_pipeline.tesla.endpoints import Billing
 from tessie_pipeline.tesla.history_check import HistoryKind
+from tessie_pipeline.tesla.sending import (
+    TIMEOUT,
+    CallBook,
+    NoBook,
+    Now,
+    Recorded,
+    Sender,
+    this_machines_clock,
+)
 
 VEHICLE_DATA_ENDPOINTS = (
     "charge_state",
@@ -28,45 +36,51 @@ VEHICLE_DATA_ENDPOINTS = (
 )
 """Sub-states of one `vehicle_data` request; without `location_data` no coordinates come."""
 
-TIMEOUT = httpx.Timeout(30, connect=10)
-
-_TRANSIENT = frozenset({408, 429, 499, 540})
-_RATE_WINDOW_S = 60.0
-"""Wait after a 429 that names none: Tesla counts requests by the minute."""
-_UNREACHABLE = frozenset({405, 408})
-_REMEDIES = {
-    401: "log in again",
-    402: "the Tesla developer account needs a payment method",
-    403: "the account lacks a scope or has reached its billing limit",
-    404: "the vehicle or site is not on this account any more",
-    412: "register the application in this region",
-    421: "set TESSIE_FLEET_API_URL to {base_url}",
-    423: "the Tesla account is locked",
-    451: "Tesla may not answer this where the account lives",
-}
+ATTEMPTS = 3
 
 
 class FleetApi:
-    """A client of one account; use it in a `with` block, or `close` it."""
+    """A client of one account; use it in a `with` block, or `close` it.
+
+    All methods raise:
+        TransientApiError: Tesla or the network failed for now.
+        TerminalApiError: a person has to mend something.
+    """
 
     def __init__(
         self,
         base_url: str,
         auth: httpx.Auth,
-        requests_per_minute: int = 0,
-        requests_per_second: int = 0,
+        *,
+        book: CallBook | None = None,
+        billing: Billing | None = None,
+        wait_for_turn: Callable[[], object] = lambda: None,
+        attempts: int = ATTEMPTS,
+        now: Now = this_machines_clock,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        """Talk to `base_url`, waiting before a request that would be over a rate; 0 is no rate."""
+        """Talk to `base_url`.
+
+        Args:
+            base_url: the region's server.
+            auth: puts a token on each request.
+            book: where calls and holds are kept; nowhere if not given.
+            billing: what calls cost; nothing if not given.
+            wait_for_turn: called before each request, to keep to a rate.
+            attempts: how often a request is sent at most when Tesla or the network fails.
+            now: the present, in UTC.
+            transport: sends the requests; over the network if not given.
+        """
+        book = book or NoBook()
+        sending = transport or httpx.HTTPTransport(http2=True)
         self._http = httpx.Client(
             base_url=base_url,
             auth=auth,
-            http2=True,
             timeout=TIMEOUT,
             follow_redirects=False,
-            transport=transport,
+            transport=Recorded(sending, book, billing or Billing(), now),
         )
-        self._wait_for_turn = _pace(requests_per_minute, requests_per_second)
+        self._sender = Sender(self._http, book, wait_for_turn, attempts, now)
 
     def __enter__(self) -> Self:
         return self
@@ -79,41 +93,28 @@ class FleetApi:
         self._http.close()
 
     def products(self) -> object:
-        """`/products`: the account's vehicles with their states, and its energy sites; free.
-
-        Raises:
-            TransientApiError: Tesla or the network failed for now.
-            TerminalApiError: a person has to mend something.
-        """
-        return self._json(self._get("/api/1/products"))
+        """`/products`: the account's vehicles with their states, and its energy sites; free."""
+        return self._sender.send(endpoints.PRODUCTS)
 
     def vehicle_data(self, tesla_id: int) -> object | None:
         """All sub-states of a vehicle; None if it cannot be reached (408) or is in service (405).
 
-        Raises:
-            TransientApiError, TerminalApiError: as `products`.
+        It keeps a vehicle that is awake from sleeping for a quarter of an hour.
         """
-        response = self._get(
-            f"/api/1/vehicles/{tesla_id}/vehicle_data",
-            {"endpoints": ";".join(VEHICLE_DATA_ENDPOINTS)},
-        )
-        return None if response.status_code in _UNREACHABLE else self._json(response)
+        query = {"endpoints": ";".join(VEHICLE_DATA_ENDPOINTS)}
+        return self._sender.send(endpoints.VEHICLE_DATA, tesla_id, query)
+
+    def wake_up(self, tesla_id: int) -> object:
+        """Ask a vehicle to wake, which takes it some seconds; the dearest call there is."""
+        return self._sender.send(endpoints.WAKE_UP, tesla_id)
 
     def live_status(self, tesla_site_id: int) -> object:
-        """A site's powers [W] and state of charge [%] now.
-
-        Raises:
-            TransientApiError, TerminalApiError: as `products`.
-        """
-        return self._json(self._get(f"/api/1/energy_sites/{tesla_site_id}/live_status"))
+        """A site's powers [W] and state of charge [%] now."""
+        return self._sender.send(endpoints.LIVE_STATUS, tesla_site_id)
 
     def site_info(self, tesla_site_id: int) -> object:
-        """What is installed at a site, and its time zone.
-
-        Raises:
-            TransientApiError, TerminalApiError: as `products`.
-        """
-        return self._json(self._get(f"/api/1/energy_sites/{tesla_site_id}/site_info"))
+        """What is installed at a site, and its time zone."""
+        return self._sender.send(endpoints.SITE_INFO, tesla_site_id)
 
     def calendar_history(
         self, tesla_site_id: int, kind: HistoryKind, day: date, zone: ZoneInfo
@@ -122,9 +123,6 @@ class FleetApi:
 
         The end is asked as the day's last second: at exactly midnight Tesla answers an empty
         series (`fleet_api.md` section 4.3).
-
-        Raises:
-            TransientApiError, TerminalApiError: as `products`.
         """
         last_second = day_start(day + timedelta(days=1), zone) - timedelta(seconds=1)
         query = {
@@ -134,58 +132,4 @@ class FleetApi:
             "end_date": last_second.astimezone(zone).isoformat(),
             "time_zone": zone.key,
         }
-        return self._json(self._get(f"/api/1/energy_sites/{tesla_site_id}/calendar_history", query))
-
-    def _get(self, path: str, query: dict[str, str] | None = None) -> httpx.Response:
-        self._wait_for_turn()
-        try:
-            return self._http.get(path, params=query)
-        except httpx.RequestError as error:
-            raise TransientApiError(f"GET {path} failed: {_shown(error)}") from None
-
-    @staticmethod
-    def _json(response: httpx.Response) -> object:
-        path = response.request.url.path
-        if response.status_code != httpx.codes.OK:
-            raise _error(path, response)
-        try:
-            return response.json()
-        except ValueError:
-            raise TransientApiError(f"GET {path}: the answer is not JSON") from None
-
-
-def _error(path: str, response: httpx.Response) -> TransientApiError | TerminalApiError:
-    facts = decode_error(response.status_code, response.headers, response.text)
-    what = f"GET {path}: {facts.status} {facts.message}"
-    if facts.status >= 500 or facts.status in _TRANSIENT:
-        wait_s = facts.retry_after_s
-        if wait_s is None and facts.status == httpx.codes.TOO_MANY_REQUESTS:
-            wait_s = _RATE_WINDOW_S
-        return TransientApiError(what, retry_after_s=wait_s)
-    return TerminalApiError(f"{what}{_remedy(facts)}")
-
-
-def _remedy(facts: ErrorFacts) -> str:
-    remedy = _REMEDIES.get(facts.status)
-    base_url = facts.base_url or "the address of the account's region"
-    return f" ({remedy.format(base_url=base_url)})" if remedy else ""
-
-
-def _shown(error: httpx.RequestError) -> str:
-    # A LocalProtocolError quotes the header that cannot be sent, and so the token.
-    return type(error).__name__ if isinstance(error, httpx.LocalProtocolError) else repr(error)
-
-
-def _pace(per_minute: int, per_second: int) -> Callable[[], object]:
-    # The limiter refuses rates of which one makes the other needless.
-    if per_minute and per_second:
-        if per_minute <= per_second:
-            per_second = 0
-        elif per_minute > 60 * per_second:
-            per_minute = 0
-    rates = [
-        Rate(limit, duration)
-        for limit, duration in ((per_second, Duration.SECOND), (per_minute, Duration.MINUTE))
-        if limit
-    ]
-    return Limiter(rates).try_acquire if rates else lambda: None
+        return self._sender.send(endpoints.calendar_history(kind), tesla_site_id, query)

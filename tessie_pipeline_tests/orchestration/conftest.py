@@ -18,7 +18,7 @@ from tessie_pipeline.settings import Settings
 from tessie_pipeline.simulator import clock as simulated
 from tessie_pipeline.simulator.fleet import Fleet
 from tessie_pipeline.simulator.server import serving
-from tessie_pipeline.simulator.tokens import INITIAL_REFRESH_TOKEN
+from tessie_pipeline.simulator.tokens import SCOPES
 from tessie_pipeline.store.accounts import SealedTokens
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.frames import read_frame
@@ -47,6 +47,26 @@ class Simulator:
     def now(self) -> datetime:
         """What its clock shows."""
         return datetime.fromisoformat(self.http.get("/simulator/clock").json()["now"])
+
+    def sign_in(self) -> Tokens:
+        """The tokens of a new sign-in, which no other test has spent."""
+        redirect_uri = "http://localhost/callback"
+        asked = {
+            "response_type": "code",
+            "client_id": "tests",
+            "redirect_uri": redirect_uri,
+            "scope": SCOPES,
+            "state": "tests",
+        }
+        sent_back = self.http.get("/oauth2/v3/authorize", params=asked)
+        form = {
+            "grant_type": "authorization_code",
+            "client_id": "tests",
+            "redirect_uri": redirect_uri,
+            "code": httpx.URL(sent_back.headers["Location"]).params["code"],
+        }
+        given = self.http.post("/oauth2/v3/token", data=form).raise_for_status().json()
+        return Tokens(given["refresh_token"])
 
     def truth(self, path: str, **query: str) -> Any:
         """What really happened."""
@@ -132,13 +152,13 @@ def pipeline(
 ) -> Iterator[Pipeline]:
     """A pipeline that knows its vehicles and sites; what fails is tried again at once."""
     monkeypatch.setattr("tessie_pipeline.orchestration.faults.FIRST_WAIT_S", 0.0)
-    SealedTokens(database, KEY).save(Tokens(INITIAL_REFRESH_TOKEN), is_simulated=True)
+    SealedTokens(database, KEY).save(simulator.sign_in(), is_simulated=True)
     urls = {
         "TESSIE_FLEET_API_URL": simulator.url,
         "TESSIE_TOKEN_URL": f"{simulator.url}/oauth2/v3/token",
     }
     with (
-        connect_fleet_api(settings(**urls), database) as fleet_api,
+        connect_fleet_api(settings(**urls), database, simulator.now) as fleet_api,
         dg.DagsterInstance.ephemeral() as instance,
     ):
         yield Pipeline(database, fleet_api, simulator.now, instance)

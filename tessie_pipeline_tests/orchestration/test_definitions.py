@@ -35,6 +35,10 @@ def specs(defs: dg.Definitions) -> dict[str, dg.AssetSpec]:
     return {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
 
 
+def test_dagster_can_load_all_of_it(defs: dg.Definitions) -> None:
+    dg.Definitions.validate_loadable(defs)
+
+
 def test_the_graph_is_the_design(specs: dict[str, dg.AssetSpec]) -> None:
     found = {
         name: (spec.group_name, {dep.asset_key.to_user_string() for dep in spec.deps})

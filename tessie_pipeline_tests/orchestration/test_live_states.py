@@ -4,10 +4,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from tessie_pipeline.orchestration.money import money
+from tessie_pipeline.orchestration.polling import poll_sites
+from tessie_pipeline.store.registries import listed_sites
 from tessie_pipeline.tesla.client import FleetApi
 from tessie_pipeline.tesla.errors import TransientApiError
-from tessie_pipeline_tests.orchestration.conftest import Pipeline, Simulator
+from tessie_pipeline_tests.orchestration.conftest import Pipeline, Simulator, settings
 
 DRIVING = "2026-11-20T17:00:00+00:00"
 """Friday morning in Sacramento and evening in Berlin."""
@@ -174,7 +178,7 @@ def test_one_silent_site_does_not_cost_the_other_its_sample(pipeline: Pipeline) 
     assert "504 upstream timeout" in str(check.metadata[str(silent[0])])
 
 
-def test_when_nobody_answers_the_step_is_tried_again_and_then_fails(pipeline: Pipeline) -> None:
+def test_when_nobody_answers_the_step_fails_with_the_reason(pipeline: Pipeline) -> None:
     tries: list[int] = []
 
     def silent(tesla_site_id: int) -> object:
@@ -185,10 +189,14 @@ def test_when_nobody_answers_the_step_is_tried_again_and_then_fails(pipeline: Pi
     result = pipeline.run("live_poll")
 
     assert not result.success
-    assert len(tries) == 2 * 4, "two sites, one try and three more"
-    assert [event.step_key for event in result.all_events if event.is_step_failure] == [
-        "energy_states"
-    ]
+    assert len(tries) == 2, "two sites; the client has tried again, and the next poll comes soon"
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    assert failure.step_key == "energy_states"
+    assert "503 service unavailable" in str(failure.step_failure_data.error)
+    status = pipeline.read(
+        "select last_error, failures_in_a_row from polling_status where kind = 'energy_site'"
+    ).rows()
+    assert status == [("503 service unavailable", 1)] * 2
 
 
 def test_a_sample_of_the_future_is_kept_aside(pipeline: Pipeline, simulator: Simulator) -> None:
@@ -202,13 +210,14 @@ def test_a_sample_of_the_future_is_kept_aside(pipeline: Pipeline, simulator: Sim
         return body
 
     use(pipeline, live_status=dated_ahead)
-    for hours in (23, 25):
+    for hours, now in ((23, "20:20"), (25, "20:40")):
         ahead["hours"] = hours
+        simulator.set_now(f"2026-11-21T{now}:00+00:00")
         assert pipeline.run("live_poll").success
 
     assert pipeline.count("energy_states") == 2, "the clock of a gateway may be off by hours"
     reasons = pipeline.read("select reason from rejected_payloads")["reason"].to_list()
-    assert reasons == ["its time is yet to come: 2026-11-22 21:00 UTC"] * 2
+    assert reasons == ["its time is yet to come: 2026-11-22 21:40 UTC"] * 2
 
 
 @pytest.mark.parametrize("how", ["silent", "unreadable"])
@@ -220,7 +229,7 @@ def test_what_is_known_stands_while_the_list_of_products_does_not_come(
             return {"response": "maintenance"}
         raise TransientApiError("502 bad gateway")
 
-    simulator.set_now("2026-11-21T20:05:00+00:00")
+    simulator.set_now("2026-11-21T20:20:00+00:00")
     use(known, products=products)
     result = known.run("live_poll")
 
@@ -242,7 +251,7 @@ def test_a_site_that_was_sold_is_not_asked_and_keeps_its_past(
     known: Pipeline, simulator: Simulator
 ) -> None:
     answer = known.fleet_api.products
-    simulator.set_now("2026-11-21T20:05:00+00:00")
+    simulator.set_now("2026-11-21T20:20:00+00:00")
 
     names = known.read("select site_name from energy_sites order by 1")["site_name"].to_list()
     assert names[0].startswith("Berlin")
@@ -252,10 +261,42 @@ def test_a_site_that_was_sold_is_not_asked_and_keeps_its_past(
     assert known.count("bi.energy_sites_now") == 1
 
     use(known, products=answer)
-    simulator.set_now("2026-11-21T20:10:00+00:00")
+    simulator.set_now("2026-11-21T20:40:00+00:00")
     assert known.run("live_poll").success
     assert known.count("energy_states") == 3 + 2
     assert known.count("bi.energy_sites_now") == 2
+
+
+def test_an_answer_that_a_killed_poll_has_left_is_stored_by_the_next(
+    known: Pipeline, simulator: Simulator
+) -> None:
+    simulator.set_now("2026-11-21T20:20:00+00:00")
+    with known.database.rows() as connection:
+        sites = listed_sites(connection)
+        account = money(connection, settings(), simulator.now())
+    poll_sites(known.database, known.fleet_api, sites, account, simulator.now())
+
+    simulator.set_now("2026-11-21T20:25:00+00:00")
+    assert known.run("live_poll").success
+
+    stored = known.read("select distinct timestamp from energy_states order by 1")
+    times = [f"{moment:%H:%M}" for moment in stored["timestamp"]]
+    assert times == ["20:00", "20:20"], "paid for once, and kept"
+    asked_at = known.read(
+        "select distinct last_success_at from polling_status where kind like 'e%'"
+    )
+    assert f"{asked_at.item():%H:%M}" == "20:20"
+
+
+def test_no_second_poll_pays_within_two_minutes(known: Pipeline, simulator: Simulator) -> None:
+    calls = known.count("api_calls")
+    simulator.set_now("2026-11-21T20:01:59+00:00")
+    with known.database.rows() as connection:
+        connection.execute(sa.text("truncate polling_status"))
+    assert known.run("live_poll").success
+    paid = known.read("select count(*) as n from api_calls where cost_usd > 0").item()
+    assert known.count("api_calls") == calls + 2, "the free list only"
+    assert paid == 4, "two descriptions and two views, by the first poll"
 
 
 def _without(body: Any, site_name: str) -> Any:

@@ -62,18 +62,6 @@ def test_made_up_refresh_tokens_are_refused(client: SimulatorClient) -> None:
         assert _refresh(client, token).status_code == 401
 
 
-def test_an_authorization_code_signs_in_with_the_scopes_asked_for(client: SimulatorClient) -> None:
-    fields = {"grant_type": "authorization_code", "client_id": "me", "code": "NA_123"}
-    fields["scope"] = "openid offline_access energy_device_data"
-    answer = client.call("POST", "/oauth2/v3/token", authorised=False, data=fields).json()
-    assert _claims(answer["access_token"])["scp"] == fields["scope"].split()
-    client.headers = {"Authorization": f"Bearer {answer['access_token']}"}
-    refused = client.call("GET", "/api/1/vehicles")
-    assert refused.status_code == 403
-    assert refused.json()["error"] == "Unauthorized missing scopes"
-    client.get(f"{client.site_path}/live_status")
-
-
 def test_an_unknown_grant_is_refused(client: SimulatorClient) -> None:
     fields = {"grant_type": "password", "client_id": "me"}
     answer = client.call("POST", "/oauth2/v3/token", authorised=False, data=fields)

@@ -24,7 +24,18 @@ from tessie_pipeline.store.embedded import EmbeddedPostgres
 from tessie_pipeline.store.partitions import ensure_partitions
 from tessie_pipeline_tests.store.conftest import wait_until_blocked
 
-VIEWS = {"energy_daily", "energy_intervals", "energy_sites_now", "vehicle_states", "vehicles_now"}
+VIEWS = {
+    "alerts",
+    "api_spend",
+    "budget",
+    "energy_daily",
+    "energy_intervals",
+    "energy_sites_now",
+    "polling",
+    "vehicle_availability",
+    "vehicle_states",
+    "vehicles_now",
+}
 NOON = datetime(2024, 5, 6, 12, tzinfo=UTC)
 
 MIGRATE = """import os

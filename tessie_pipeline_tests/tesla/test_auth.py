@@ -111,7 +111,8 @@ class Api:
 
 def client_of(account: TokenStore, endpoint: TokenEndpoint, api: Api) -> FleetApi:
     transport = httpx.MockTransport(api.answer)
-    return FleetApi("https://fleet.example", TeslaAuth(account, endpoint), transport=transport)
+    auth = TeslaAuth(account, endpoint)
+    return FleetApi("https://fleet.example", auth, attempts=1, transport=transport)
 
 
 def endpoint_at(url: str) -> CountedEndpoint:
@@ -172,7 +173,7 @@ def test_a_token_that_is_refused_is_renewed_once_and_the_request_repeated(
 def test_a_renewed_token_that_is_refused_too_ends_the_request(url: str, login: str) -> None:
     account = KeptTokens(Tokens(login, REVOKED, in_hours(1)))
     api, endpoint = Api(refuses_all=True), endpoint_at(url)
-    with pytest.raises(TerminalApiError, match=r"401 invalid bearer token \(log in again\)"):
+    with pytest.raises(TerminalApiError, match=r"401 invalid bearer token \(log in again"):
         client_of(account, endpoint, api).products()
     assert api.sent == [REVOKED, account.tokens.access_token]
     assert endpoint.spent == [login]

@@ -26,7 +26,7 @@ from tessie_pipeline.tesla.history import (
 from tessie_pipeline.tesla.history_check import HistoryKind, check_history_answer
 from tessie_pipeline.tesla.product_answers import decode_products
 from tessie_pipeline.tesla.vehicle_answers import decode_vehicle_data
-from tessie_pipeline_tests.tesla.test_client_errors import TOKEN, Bearer, answering, fleet_api
+from tessie_pipeline_tests.tesla.test_client_errors import TOKEN, Bearer, fleet_api
 
 FLEET = Fleet(seed=5, sites=3, vehicles=2)
 """Homes in Sacramento, Berlin and Adelaide."""
@@ -175,48 +175,3 @@ def test_a_days_history_is_asked_for_from_its_first_to_its_last_second(
     assert b"+" not in url.query
     start, end = (datetime.fromisoformat(url.params[name]) for name in ("start_date", "end_date"))
     assert end - start == timedelta(hours=hours, seconds=-1)
-
-
-def test_a_request_that_would_be_over_the_rate_waits() -> None:
-    """121 a minute are never reached at 2 a second; the client takes them all the same."""
-    came: list[float] = []
-
-    def keep(_: httpx.Request) -> httpx.Response:
-        came.append(time.monotonic())
-        return httpx.Response(200, json=[])
-
-    api = fleet_api(keep, requests_per_second=2, requests_per_minute=121)
-    began = time.monotonic()
-    for _ in range(3):
-        api.products()
-    assert came[2] - began >= 1
-
-
-@pytest.mark.parametrize(
-    "rates",
-    [
-        {"requests_per_minute": 2},
-        {"requests_per_minute": 2, "requests_per_second": 1},
-        {"requests_per_minute": 2, "requests_per_second": 2},
-        {"requests_per_minute": 2, "requests_per_second": 50},
-    ],
-    ids=["alone", "beside a wider one", "beside an equal one", "beside a needless one"],
-)
-def test_a_rate_per_minute_holds_whatever_the_rate_per_second(
-    rates: dict[str, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    waits_s: list[float] = []
-    monkeypatch.setattr("pyrate_limiter.limiter.sleep", waits_s.append)
-    api = fleet_api(answering(200, []), **rates)
-    for _ in range(3):
-        api.products()
-    assert sum(waits_s) > 30
-
-
-def test_without_a_rate_nothing_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_: float) -> None:
-        raise AssertionError("nothing should wait")
-
-    monkeypatch.setattr("pyrate_limiter.limiter.sleep", refuse)
-    api = fleet_api(answering(200, []))
-    assert [api.products() for _ in range(100)] == [[]] * 100

@@ -1,0 +1,54 @@
+"""What calls may cost now: the month's outlook, from the book of calls and the settings."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from tessie_pipeline.domain.budget import TRAILING, Budget, Outlook, Spent, month_of, outlook, paced
+from tessie_pipeline.domain.polling import Pace
+from tessie_pipeline.settings import Settings
+from tessie_pipeline.store.api_calls import first_call_at, spending_by_hour
+from tessie_pipeline.store.registries import listed_sites, vehicle_ids
+
+
+@dataclass(frozen=True)
+class Money:
+    """The month's outlook, and the pace at which calls stay within the budget."""
+
+    budget: Budget
+    month: Outlook
+    pace: Pace
+
+    @property
+    def history_calls(self) -> int:
+        """How many calls for history the budget still allows this month."""
+        left_usd = self.budget.monthly_usd - self.month.spent_usd
+        if self.budget.price_usd == 0:
+            return 1_000_000_000
+        return max(0, int(left_usd / self.budget.price_usd))
+
+    def described(self) -> dict[str, float]:
+        """Figures for a person, US dollars."""
+        return {
+            "spent_this_month_usd": round(self.month.spent_usd, 3),
+            "forecast_usd": round(self.month.forecast_usd, 2),
+            "budget_usd": self.budget.monthly_usd,
+        }
+
+
+def money(connection: sa.Connection, settings: Settings, now: datetime) -> Money:
+    """The account's money at `now`."""
+    budget = Budget(
+        monthly_usd=settings.budget_usd,
+        price_usd=settings.price_data_usd,
+        vehicles=len(vehicle_ids(connection)),
+        sites=0 if settings.are_energy_calls_free else len(listed_sites(connection)),
+    )
+    start = min(month_of(now)[0], now - TRAILING)
+    calls = [
+        Spent(hour, endpoint.partition("?")[0], cost_usd)
+        for hour, endpoint, cost_usd in spending_by_hour(connection, start, now)
+    ]
+    month = outlook(calls, budget, now, polling_since=first_call_at(connection))
+    return Money(budget, month, paced(month, budget, now))

@@ -1,0 +1,249 @@
+"""One round of polling: who is to be asked, asking through the cache, and what came of it.
+
+What is decided is `domain/polling.py`'s; here it is given the list, the clock and the stored past.
+An answer that a killed poll has left in the cache is handed over with the new ones. Not here:
+decoding and storing samples.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+
+from tessie_pipeline.domain.polling import (
+    Availability,
+    Call,
+    Decision,
+    Memory,
+    decide_site,
+    decide_vehicle,
+    remembered,
+)
+from tessie_pipeline.orchestration.money import Money
+from tessie_pipeline.store.answer_cache import AnswerCache, CachedAnswer
+from tessie_pipeline.store.availability import current_stretches, save_sightings
+from tessie_pipeline.store.database import Database
+from tessie_pipeline.store.polling_status import (
+    Kind,
+    PollDecision,
+    PollingStatus,
+    PollOutcome,
+    read_status,
+    save_decisions,
+    save_outcomes,
+)
+from tessie_pipeline.store.registries import KnownSite, vehicle_ids
+from tessie_pipeline.tesla.activity import decode_activity
+from tessie_pipeline.tesla.answers import UndecodableAnswer, kept_text
+from tessie_pipeline.tesla.client import FleetApi
+from tessie_pipeline.tesla.errors import FleetApiError
+from tessie_pipeline.tesla.vehicle_answers import Vehicle
+
+UNKNOWN_STATE = "offline"
+
+_PAID = frozenset({Call.VEHICLE_DATA, Call.LIVE_STATUS})
+
+
+@dataclass
+class Round:
+    """What came of one round, by Tesla's ids.
+
+    Attributes:
+        decisions: what was decided about each, and why.
+        answers: what is to be stored.
+        failures: the error of each that was asked and gave none.
+        unreachable: vehicles that were listed as online and could not be reached.
+        outcomes: how asking went, to be kept by `save_outcomes` once the answers are stored.
+    """
+
+    decisions: dict[int, Decision] = field(default_factory=dict)
+    answers: list[tuple[int, object]] = field(default_factory=list)
+    failures: dict[int, FleetApiError] = field(default_factory=dict)
+    unreachable: list[int] = field(default_factory=list)
+    outcomes: list[PollOutcome] = field(default_factory=list)
+
+    @property
+    def asked(self) -> int:
+        """How many were asked."""
+        return sum(decision.call in _PAID for decision in self.decisions.values())
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """A vehicle or site: its ids, its stored answer, and asking for a new one."""
+
+    tesla_id: int
+    own_id: str
+    kind: Kind
+    through_cache: Callable[[Callable[[], object | None] | None], CachedAnswer]
+    ask: Callable[[], object | None]
+
+
+def poll_vehicles(
+    database: Database, fleet_api: FleetApi, listed: Iterable[Vehicle], money: Money, now: datetime
+) -> Round:
+    """Ask those of the listed vehicles that are worth it now."""
+    with database.rows() as connection:
+        ids = vehicle_ids(connection)
+        states = {
+            vehicle.tesla_id: vehicle.state or UNKNOWN_STATE
+            for vehicle in listed
+            if vehicle.tesla_id in ids
+        }
+        save_sightings(connection, {ids[one]: state for one, state in states.items()}, now)
+        stretches = current_stretches(connection)
+    cache = AnswerCache(database, _text_of)
+
+    def decide(subject: _Subject, memory: Memory | None, asked_at: datetime | None) -> Decision:
+        stretch = stretches[subject.own_id]
+        seen = Availability(
+            stretch.state, stretch.started_at, stretch.last_seen_at, stretch.previous_state
+        )
+        return decide_vehicle(seen, memory, asked_at, money.pace, now)
+
+    return _round(
+        database,
+        [
+            _Subject(
+                tesla_id,
+                ids[tesla_id],
+                "vehicle",
+                partial(cache.vehicle_data, ids[tesla_id], now),
+                partial(fleet_api.vehicle_data, tesla_id),
+            )
+            for tesla_id in states
+        ],
+        decide,
+        now,
+    )
+
+
+def poll_sites(
+    database: Database,
+    fleet_api: FleetApi,
+    sites: Mapping[int, KnownSite],
+    money: Money,
+    now: datetime,
+) -> Round:
+    """Ask those energy sites whose fresh view is worth its price now."""
+    cache = AnswerCache(database, _text_of)
+
+    def decide(_: _Subject, __: Memory | None, asked_at: datetime | None) -> Decision:
+        return decide_site(asked_at, money.pace, now)
+
+    return _round(
+        database,
+        [
+            _Subject(
+                tesla_id,
+                site.site_id,
+                "energy_site",
+                partial(cache.energy_data, site.site_id, "live_status", now),
+                partial(fleet_api.live_status, tesla_id),
+            )
+            for tesla_id, site in sites.items()
+        ],
+        decide,
+        now,
+    )
+
+
+def close_round(database: Database, done: Round, now: datetime) -> None:
+    """Keep how asking went; to be called once the answers are stored."""
+    with database.rows() as connection:
+        save_outcomes(connection, done.outcomes, now)
+
+
+def _round(
+    database: Database,
+    subjects: Iterable[_Subject],
+    decide: Callable[[_Subject, Memory | None, datetime | None], Decision],
+    now: datetime,
+) -> Round:
+    with database.rows() as connection:
+        past = read_status(connection)
+    done = Round()
+    decided: list[PollDecision] = []
+    for subject in subjects:
+        status = past.get(subject.own_id)
+        answer = subject.through_cache(None)
+        memory = _memory(answer, status)
+        decision = decide(subject, memory, _asked_at(answer, status, now))
+        done.decisions[subject.tesla_id] = decision
+        decided.append(
+            PollDecision(
+                subject.own_id,
+                subject.kind,
+                decision.call if decision.call in _PAID else "wait",
+                decision.reason,
+                decision.next_look_at,
+            )
+        )
+        answers = [answer]
+        if decision.call in _PAID:
+            answers.append(_asked(done, subject, answer, now))
+        for came in answers:
+            if _is_unsaved(came, status) and (came is answer or came != answer):
+                done.answers.append((subject.tesla_id, came.body))
+                memory = _memory(came, status, memory)
+                outcome = PollOutcome(
+                    subject.own_id,
+                    subject.kind,
+                    idle_since=memory.idle_since if memory else None,
+                    at=came.received_at,
+                )
+                done.outcomes.append(outcome)
+    with database.rows() as connection:
+        save_decisions(connection, decided, now)
+    return done
+
+
+def _asked(done: Round, subject: _Subject, before: CachedAnswer, now: datetime) -> CachedAnswer:
+    """The new answer, or the one before if none came; what came of it goes into `done`."""
+    error = None
+    try:
+        answer = subject.through_cache(subject.ask)
+    except FleetApiError as failure:
+        done.failures[subject.tesla_id] = failure
+        answer, error = before, str(failure)
+    else:
+        if not answer.is_stale(now):
+            return answer
+        done.unreachable.append(subject.tesla_id)
+    done.outcomes.append(PollOutcome(subject.own_id, subject.kind, error, is_reached=False))
+    return answer
+
+
+def _asked_at(answer: CachedAnswer, status: PollingStatus | None, now: datetime) -> datetime | None:
+    """When a subject was last asked; what a clock says that was wrong and set since is left out."""
+    known = (answer.received_at, status.last_attempt_at if status else None)
+    return max((at for at in known if at is not None and at <= now), default=None)
+
+
+def _is_unsaved(answer: CachedAnswer, status: PollingStatus | None) -> bool:
+    if answer.body is None or answer.received_at is None:
+        return False
+    saved_at = status.last_success_at if status else None
+    return saved_at is None or answer.received_at != saved_at
+
+
+def _memory(
+    answer: CachedAnswer, status: PollingStatus | None, before: Memory | None = None
+) -> Memory | None:
+    """What is known of a car from its newest answer; None of one that tells nothing."""
+    if answer.body is None or answer.received_at is None:
+        return None
+    try:
+        activity = decode_activity(answer.body)
+    except UndecodableAnswer:
+        return before
+    if before is None and status is not None and not _is_unsaved(answer, status):
+        return Memory(activity, answer.received_at, status.idle_since)
+    return remembered(before, activity, answer.received_at)
+
+
+def _text_of(body: object) -> str | None:
+    try:
+        return kept_text(body)
+    except UndecodableAnswer:
+        return None

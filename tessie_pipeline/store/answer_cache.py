@@ -1,0 +1,94 @@
+"""The newest answer of each vehicle and site, so that nobody pays for the same twice.
+
+Who asks holds the lock of the answer's row: of two processes that ask at once, the second waits and
+finds what the first was given. Not here: what answers mean, and who may be asked.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+
+from tessie_pipeline.store.api_tables import energy_data_cache, vehicle_data_cache
+from tessie_pipeline.store.database import Database
+
+TIME_TO_LIVE = timedelta(seconds=120)
+
+
+@dataclass(frozen=True)
+class CachedAnswer:
+    """An answer and when it came.
+
+    Attributes:
+        body: the answer; None if there has never been one.
+        received_at: when it came (UTC); None if there has never been one.
+    """
+
+    body: object | None
+    received_at: datetime | None
+
+    def age(self, now: datetime) -> timedelta | None:
+        """How old it is at `now`."""
+        return None if self.received_at is None else now - self.received_at
+
+    def is_stale(self, now: datetime) -> bool:
+        """Whether it is older than an answer may be that stands for the present."""
+        age = self.age(now)
+        return age is None or not timedelta() <= age < TIME_TO_LIVE
+
+
+@dataclass(frozen=True)
+class AnswerCache:
+    """The cached answers of the account; `text_of` gives an answer's JSON, None if it has none."""
+
+    database: Database
+    text_of: Callable[[object], str | None]
+
+    def vehicle_data(
+        self, vehicle_id: str, now: datetime, ask: Callable[[], object | None] | None
+    ) -> CachedAnswer:
+        """A vehicle's data: the stored answer if it is fresh, else what `ask` gives.
+
+        Args:
+            vehicle_id: vehicles.id.
+            now: the present (UTC).
+            ask: a paid call, None where the vehicle is not to be asked; that it gives None means
+                that the vehicle cannot be reached. The stored answer stands then, however old.
+        """
+        return self._through(vehicle_data_cache, {"vehicle_id": vehicle_id}, now, ask)
+
+    def energy_data(
+        self, site_id: str, kind: str, now: datetime, ask: Callable[[], object | None] | None
+    ) -> CachedAnswer:
+        """A site's `live_status` or `site_info`, as `vehicle_data`."""
+        return self._through(energy_data_cache, {"site_id": site_id, "kind": kind}, now, ask)
+
+    def _through(
+        self,
+        table: sa.Table,
+        key: Mapping[str, str],
+        now: datetime,
+        ask: Callable[[], object | None] | None,
+    ) -> CachedAnswer:
+        is_it = sa.and_(*(table.c[name] == value for name, value in key.items()))
+        query = sa.select(sa.cast(table.c.answer, sa.Text), table.c.received_at).where(is_it)
+        with self.database.rows() as connection:
+            if ask is not None:
+                connection.execute(pg.insert(table).values(**key).on_conflict_do_nothing())
+                query = query.with_for_update()
+            text, received_at = connection.execute(query).one_or_none() or (None, None)
+            stored = CachedAnswer(None if text is None else json.loads(text), received_at)
+            if ask is None or not stored.is_stale(now):
+                return stored
+            body = ask()
+            if body is None:
+                return stored
+            text = self.text_of(body)
+            if text is not None:
+                answer = sa.cast(sa.literal(text, sa.Text), sa.JSON)
+                keep = sa.update(table).where(is_it).values(answer=answer, received_at=now)
+                connection.execute(keep)
+            return CachedAnswer(body, now)

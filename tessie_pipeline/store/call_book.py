@@ -1,0 +1,39 @@
+"""The book of calls to Tesla in Postgres, as the client keeps it for all processes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from tessie_pipeline.domain.calls import ApiCall, Hold
+from tessie_pipeline.store.accounts import SealedTokens
+from tessie_pipeline.store.api_calls import record
+from tessie_pipeline.store.database import Database
+from tessie_pipeline.store.holds import holds_against, put_hold
+
+
+@dataclass(frozen=True)
+class StoredCalls:
+    """Calls and holds; each is a transaction of its own, so that a killed run loses none."""
+
+    database: Database
+    tokens: SealedTokens
+    now: Callable[[], datetime]
+
+    def hold_against(self, endpoint: str, tesla_id: int) -> Hold | None:
+        """The hold that stands longest against a call; None if none does."""
+        with self.database.rows() as connection:
+            return holds_against(connection, endpoint, tesla_id, self.now())
+
+    def put_hold(self, hold: Hold) -> None:
+        """Keep a hold, unless a longer one stands."""
+        with self.database.rows() as connection:
+            put_hold(connection, hold)
+
+    def record(self, call: ApiCall) -> None:
+        """Add a call."""
+        with self.database.rows() as connection:
+            record(connection, call)
+
+    def move_to(self, base_url: str) -> None:
+        """Keep the address of the account's region."""
+        self.tokens.remember(fleet_api_url=base_url)

@@ -1,0 +1,85 @@
+"""Requests to Tesla: each is kept as it was billed, and their cost adds up."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from tessie_pipeline.domain.calls import ApiCall, Category
+from tessie_pipeline.store.api_calls import (
+    DaySpending,
+    Spending,
+    daily_spending,
+    record,
+    spending,
+    spent_usd,
+)
+from tessie_pipeline.store.api_tables import api_calls
+from tessie_pipeline.store.database import Database
+
+MAY = datetime(2026, 5, 1, tzinfo=UTC)
+JUNE = datetime(2026, 6, 1, tzinfo=UTC)
+DATA = "GET /api/1/vehicles/{id}/vehicle_data"
+CALL = ApiCall(MAY, DATA, 1_492_931_337_154_343, 200, 431, Category.DATA, 0.002, "2b1f")
+WAKE = ApiCall(MAY, "POST /api/1/vehicles/{id}/wake_up", 2, 200, 80, Category.WAKE, 0.02)
+FREE = ApiCall(MAY, "GET /api/1/products", None, 200, 60, Category.FREE, 0.0)
+
+
+def keep(database: Database, *calls: ApiCall) -> None:
+    with database.rows() as connection:
+        for call in calls:
+            record(connection, call)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        CALL,
+        replace(CALL, status=408, error="GET vehicle_data: 408 vehicle unavailable"),
+        replace(FREE, status=None, txid=None, error="ConnectTimeout"),
+    ],
+    ids=["answered", "billed though it failed", "no answer"],
+)
+def test_a_request_is_kept_as_it_was_billed(database: Database, call: ApiCall) -> None:
+    keep(database, call)
+    with database.rows() as connection:
+        row = dict(connection.execute(sa.select(api_calls)).mappings().one())
+    assert row.pop("id") > 0
+    assert ApiCall(**row) == call
+
+
+def test_spending_is_by_endpoint_and_category_the_dearest_first(database: Database) -> None:
+    keep(database, FREE, *[CALL] * 3, WAKE, replace(WAKE, requested_at=JUNE))
+    with database.rows() as connection:
+        assert spending(connection, MAY, JUNE) == [
+            Spending(WAKE.endpoint, "wake", 1, 0.02),
+            Spending(DATA, "data", 3, 0.006),
+            Spending(FREE.endpoint, "free", 1, 0.0),
+        ]
+        assert spent_usd(connection, MAY, JUNE) == pytest.approx(0.026)
+
+
+def test_a_window_holds_its_start_and_not_its_end(database: Database) -> None:
+    before, last = MAY - timedelta(microseconds=1), JUNE - timedelta(microseconds=1)
+    keep(database, *(replace(CALL, requested_at=at) for at in (before, MAY, last, JUNE)))
+    with database.rows() as connection:
+        assert spent_usd(connection, MAY, JUNE) == pytest.approx(0.004)
+
+
+def test_nothing_costs_nothing(database: Database) -> None:
+    with database.rows() as connection:
+        assert spent_usd(connection, MAY, JUNE) == 0.0
+        assert spending(connection, MAY, JUNE) == []
+        assert daily_spending(connection, MAY, JUNE) == []
+
+
+def test_days_are_those_of_utc(database: Database) -> None:
+    late = datetime(2026, 5, 3, 23, 59, tzinfo=UTC)
+    keep(database, CALL, replace(CALL, requested_at=late), replace(WAKE, requested_at=late))
+    with database.rows() as connection:
+        connection.execute(sa.text("set local timezone to 'Europe/Berlin'"))
+        assert daily_spending(connection, MAY, JUNE) == [
+            DaySpending(date(2026, 5, 1), 1, 0.002),
+            DaySpending(date(2026, 5, 3), 2, 0.022),
+        ]
