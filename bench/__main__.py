@@ -26,7 +26,9 @@ BENCHMARKS: dict[str, Callable[[Scratch], Contest]] = {
     "write_new_vs_rows": writes.write_new_vs_rows,
     "backfill_60_days": backfill.backfill_60_days,
 }
-FIGURES: dict[str, Callable[[], list[Figure]]] = {"month": month.figures}
+FIGURES: dict[str, Callable[[Scratch, Callable[[], object]], list[Figure]]] = {
+    "month": month.figures
+}
 RESULTS = Path(__file__).with_name("results.json")
 
 
@@ -36,23 +38,26 @@ def main(only: Annotated[str, typer.Option(help="Name of the one to run.")] = ""
     if only and only not in names:
         raise typer.BadParameter(f"{only} is none of {', '.join(names)}")
     console = Console()
-    names = [only] if only else names
-    figures = [figure for name in names if name in FIGURES for figure in FIGURES[name]()]
-    if timed := [name for name in names if name in BENCHMARKS]:
-        figures = _measure(timed, console) + figures
+    figures = _measure([only] if only else names, console)
     console.print(_table(figures))
     RESULTS.write_text(json.dumps([asdict(figure) for figure in figures], indent=2) + "\n")
 
 
 def _measure(names: list[str], console: Console) -> list[Figure]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    figures = []
-    with scratch() as server, Progress(*columns, TimeElapsedColumn(), console=console) as progress:
+    measured: list[Figure] = []
+    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
         for name in names:
-            contest = BENCHMARKS[name](server)
-            task = progress.add_task(name, total=contest.runs + 1)
-            figures.append(compare(name, contest, partial(progress.advance, task)))
-    return figures
+            with scratch() as server:
+                task = progress.add_task(name, total=month.DAYS if name in FIGURES else None)
+                done = partial(progress.advance, task)
+                if name in FIGURES:
+                    measured += FIGURES[name](server, done)
+                    continue
+                contest = BENCHMARKS[name](server)
+                progress.update(task, total=contest.runs + 1)
+                measured.append(compare(name, contest, done))
+    return measured
 
 
 def _table(figures: list[Figure]) -> Table:

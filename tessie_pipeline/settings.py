@@ -180,6 +180,15 @@ class Settings(BaseSettings):
             ]
             raise SettingsError("Wrong settings:\n  " + "\n  ".join(lines)) from None
 
+    def server(self, of_the_account: str | None) -> str:
+        """The Fleet API's server that is asked: the one that is set, else the account's own.
+
+        Args:
+            of_the_account: the server of the account's region; None where it is not known.
+        """
+        is_set = "fleet_api_url" in self.model_fields_set
+        return self.fleet_api_url if is_set else of_the_account or self.fleet_api_url
+
     def require(self, name: Literal["database_url", "encryption_key", "tesla_client_id"]) -> str:
         """The value of a setting that only some commands need.
 

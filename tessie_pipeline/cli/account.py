@@ -23,7 +23,7 @@ from tessie_pipeline.cli.environment import (
 from tessie_pipeline.domain.tokens import EARLY
 from tessie_pipeline.settings import Settings
 from tessie_pipeline.store import migrations
-from tessie_pipeline.store.accounts import AccountFacts, NoAccountError
+from tessie_pipeline.store.accounts import NoAccountError
 from tessie_pipeline.store.holds import standing_holds
 from tessie_pipeline.store.sealing import SealError
 from tessie_pipeline.tesla import login
@@ -78,12 +78,6 @@ def ask_secret(text: str) -> str:
     return given
 
 
-def url_asked(settings: Settings, known: AccountFacts | login.Region) -> str:
-    """The server that is asked: a person's setting wins over what Tesla told."""
-    is_set = "fleet_api_url" in settings.model_fields_set
-    return settings.fleet_api_url if is_set else known.fleet_api_url or settings.fleet_api_url
-
-
 def say(console: Console, sentence: str, style: str | None = None) -> None:
     """Print a sentence as it is."""
     console.print(sentence, style=style, markup=False, highlight=False)
@@ -127,7 +121,7 @@ def show(console: Console) -> None:
             validity = f"ends in {age(facts.access_token_expires_at - now)}"
         lines = {
             "Account": "the simulator's" if facts.is_simulated else facts.subject or "not known",
-            "Region": f"{facts.region or 'not known'}, {url_asked(env.settings, facts)}",
+            "Region": f"{facts.region or 'not known'}, {env.server}",
             "Logged in": ago(facts.logged_in_at),
             "Scopes": "not known" if facts.scopes is None else " ".join(facts.scopes),
             "Refresh token": ago(facts.refresh_token_received_at),

@@ -62,6 +62,12 @@ class Environment:
         key = self.settings.encryption_key or _new_key(self.settings.home)
         return SealedTokens(self.database, key.get_secret_value())
 
+    @property
+    def server(self) -> str:
+        """The Fleet API's server that is asked, of an account that is not the simulator's."""
+        facts = self.tokens().facts()
+        return self.settings.server(facts.fleet_api_url if facts else None)
+
 
 @contextmanager
 def environment() -> Iterator[Environment]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 
-from tessie_pipeline.cli.account import application_of, ask_secret, say, url_asked
+from tessie_pipeline.cli.account import application_of, ask_secret, say
 from tessie_pipeline.cli.environment import CliError, environment, prepare
 from tessie_pipeline.domain.tokens import Tokens
 from tessie_pipeline.settings import Settings
@@ -94,11 +94,9 @@ def _invite(console: Console, url: str, *, opens_browser: bool) -> None:
 def _first_url(settings: Settings, before: AccountFacts | None, code_or_token: str) -> str:
     """Where to ask first: what is set, else what the code says, else what was known."""
     region = login.region_of(code_or_token)
-    if "fleet_api_url" in settings.model_fields_set:
-        return settings.fleet_api_url
     if region is not None:
-        return login.REGIONS[region]
-    return (before and before.fleet_api_url) or settings.fleet_api_url
+        return settings.server(login.REGIONS[region])
+    return settings.server(before.fleet_api_url if before else None)
 
 
 def _known(claims: Claims, base_url: str) -> FactValues:
@@ -119,7 +117,7 @@ def _tell_region(
         say(console, region.remark, style="yellow")
     else:
         say(console, f"The account lives at {region.fleet_api_url}.")
-    if url_asked(settings, region) != region.fleet_api_url:
+    if settings.server(region.fleet_api_url) != region.fleet_api_url:
         say(
             console,
             f"TESSIE_FLEET_API_URL is {settings.fleet_api_url}, and that is what is asked.",

@@ -31,8 +31,10 @@ def show(console: Console, environment: Environment) -> None:
     settings = environment.settings
     is_embedded = embedded_postgres(settings) is not None
     where = f"embedded, in {settings.home}" if is_embedded else "as DATABASE_URL says"
-    source = "the simulator" if environment.is_simulated else settings.fleet_api_url
     state = migrations.status(environment.database)
+    source = "the simulator" if environment.is_simulated else settings.server(None)
+    if state.is_current and not environment.is_simulated:
+        source = environment.server
     facts = Table.grid(padding=(0, 3))
     facts.add_row("Database", where)
     facts.add_row("Schema", state.current or "none: run `tessie migrate`")

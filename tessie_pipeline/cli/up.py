@@ -57,7 +57,7 @@ def run(console: Console, host: str, port: int, simulator_port: int) -> None:
                 _wait_until_ready(dagster, f"http://{host}:{port}", str(log))
                 _check_loaded(f"http://{host}:{port}/graphql", str(log))
                 console.print(f"Dagster UI   http://{host}:{port}")
-                console.print(f"Source       {simulator_url or env.settings.fleet_api_url}")
+                console.print(f"Source       {simulator_url or env.server}")
                 console.print(f"Log          {log}", soft_wrap=True)
                 console.print("Polling on schedule. Ctrl-C stops everything.")
                 try:

@@ -68,13 +68,11 @@ def connect_fleet_api(settings: Settings, database: Database, clock: Clock) -> I
     tokens = SealedTokens(database, settings.require("encryption_key"))
     endpoint = TokenEndpoint(settings.token_url, settings.require("tesla_client_id"))
     facts = tokens.facts()
-    is_set = "fleet_api_url" in settings.model_fields_set
-    known_url = None if is_set or facts is None else facts.fleet_api_url
     rates = settings.requests_per_minute, settings.requests_per_second
     with (
         shared_pace(database, *rates) as wait_for_turn,
         FleetApi(
-            known_url or settings.fleet_api_url,
+            settings.server(facts.fleet_api_url if facts else None),
             TeslaAuth(tokens, endpoint),
             book=StoredCalls(database, tokens, clock),
             billing=billing(settings),

@@ -1,5 +1,6 @@
 """Polling while one request in three fails, in every way there is."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -8,7 +9,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from tessie_pipeline_tests.orchestration.conftest import Pipeline, Simulator
+from tessie_pipeline.store.columns import metadata
+from tessie_pipeline_tests.orchestration.conftest import KEY, Pipeline, Simulator
 
 START = datetime.fromisoformat("2026-11-21T20:10:00+00:00")
 FIRST, LAST = date(2026, 11, 16), date(2026, 11, 18)
@@ -17,6 +19,8 @@ LEFT_OUT = {
     "421_wrong_region",  # names a real server of Tesla's
 }
 SUBJECTS = 4
+SECRET = re.compile(rf"\b(?:NA_simulator|eyJ[\w-]{{16,}}\.eyJ)[\w.-]*|{KEY}")
+"""What refresh and access tokens look like, and the key that seals them."""
 TRIES = 3
 
 
@@ -62,7 +66,10 @@ def soak(
 
 
 @pytest.mark.parametrize("soak", [False], ids=["faults that pass"], indirect=True)
-def test_under_faults_nothing_that_was_answered_is_missing(soak: Soak) -> None:
+def test_under_faults_nothing_that_was_answered_is_missing_and_no_secret_shows(
+    soak: Soak, capfd: pytest.CaptureFixture[str]
+) -> None:
+    soak.pipeline.log_level = "DEBUG"
     calls_before = soak.pipeline.count("api_calls")
     soak.poll(30, timedelta(minutes=8))
     calls = soak.pipeline.count("api_calls") - calls_before
@@ -74,6 +81,9 @@ def test_under_faults_nothing_that_was_answered_is_missing(soak: Soak) -> None:
     assert soak.pipeline.count("energy_history") == 2 * 3 * 3
     assert calls <= 30 * TRIES * (2 + SUBJECTS), "no retry storm"
     assert _unforeseen(soak.results) == []
+    shown = "".join([*_tables(soak.pipeline), *_events(soak.pipeline), *capfd.readouterr()])
+    assert len(shown) > 100_000
+    assert SECRET.findall(shown) == []
 
 
 @pytest.mark.parametrize("soak", [True], ids=["faults of all kinds"], indirect=True)
@@ -124,6 +134,21 @@ def _samples(known: Pipeline) -> set[tuple[int, datetime]]:
     ).rows()
     assert len(rows) == len(set(rows)), "no sample twice"
     return set(rows)
+
+
+def _tables(known: Pipeline) -> Iterator[str]:
+    """All rows that readers may see."""
+    for table in metadata.sorted_tables:
+        if table.schema is None:
+            rows = known.read(f"select t::text as row from {table.name} t")  # noqa: S608
+            yield from rows["row"]
+
+
+def _events(known: Pipeline) -> Iterator[str]:
+    """All that Dagster keeps and shows."""
+    for run in known.instance.get_runs():
+        for record in known.instance.get_records_for_run(run.run_id).records:
+            yield str(record.event_log_entry)
 
 
 def _unforeseen(results: list[dg.ExecuteInProcessResult]) -> list[str]:
