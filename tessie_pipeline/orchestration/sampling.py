@@ -103,8 +103,12 @@ def _save(
     """Store the answers of a round; returns the figures that the UI shows."""
     rows, refused = decode_each(done.answers, decode)
     keep_aside(database, endpoint, refused)
-    with database.frames() as connection:
-        new = add_states(connection, table, pl.DataFrame(rows, schema=_without_staleness(schema)))
+    new = 0
+    if rows:
+        samples = pl.DataFrame(rows, schema=_without_staleness(schema))
+        with database.frames() as connection:
+            new = add_states(connection, table, samples)
+    with database.rows() as connection:
         stored = estimate_rows(connection, table)
     return {
         "asked": done.asked,

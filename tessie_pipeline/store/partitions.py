@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 
 import adbc_driver_postgresql.dbapi as adbc
-import polars as pl
 import sqlalchemy as sa
 
 from tessie_pipeline.store.frames import execute, read_frame
@@ -32,18 +31,16 @@ def ensure_partitions(
     return made
 
 
-def estimate_rows(connection: adbc.Connection, table: sa.Table) -> int:
+def estimate_rows(connection: sa.Connection, table: sa.Table) -> int:
     """About how many rows `table` has: Postgres's estimates, and counts where it has none yet."""
-    partitions = read_frame(
-        connection,
-        "select relid::regclass::text as name, reltuples::float8 as rows "  # noqa: S608
-        f"from pg_partition_tree('{table.name}'::regclass) join pg_class on oid = relid "
-        "where isleaf",
+    query = sa.text(
+        "select relid::regclass::text, reltuples from pg_partition_tree(cast(:name as regclass)) "
+        "join pg_class on oid = relid where isleaf"
     )
-    rows = partitions.filter(pl.col("rows") >= 0)["rows"].sum()
-    for name in partitions.filter(pl.col("rows") < 0)["name"]:
-        counted = read_frame(connection, f"select count(*) as rows from {name}")  # noqa: S608
-        rows += counted.item()
+    rows = 0.0
+    for name, estimate in connection.execute(query, {"name": table.name}).all():
+        counting = f"select count(*) from {name}"  # noqa: S608 - Postgres quoted the name
+        rows += estimate if estimate >= 0 else connection.scalar(sa.text(counting)) or 0
     return round(rows)
 
 

@@ -167,6 +167,6 @@ def test_rows_are_counted_where_postgres_has_no_estimate_yet(database: Database)
         rows.execute(sa.text("analyze energy_states_2024_05_06"))
     insert_sample(database, second)
 
-    with database.frames() as connection:
+    with database.rows() as connection:
         assert estimate_rows(connection, energy_states) == 4
         assert estimate_rows(connection, vehicle_states) == 0
