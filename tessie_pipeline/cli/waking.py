@@ -21,5 +21,5 @@ def wake(console: Console, vehicle: str, simulator_port: int) -> None:
         url = household.url(host, simulator_port) if env.is_simulated else None
         settings = Settings.load(**env.variables(url))
         with connect_fleet_api(settings, env.database, clock) as fleet_api:
-            name = wake_vehicle(env.database, fleet_api, vehicle)
+            name = wake_vehicle(env.database, fleet_api, settings, vehicle, clock())
     console.print(f"{name} was asked to wake; that takes some seconds.", highlight=False)

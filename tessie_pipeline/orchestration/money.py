@@ -48,7 +48,7 @@ def money(connection: sa.Connection, settings: Settings, now: datetime) -> Money
     start = min(month_of(now)[0], now - TRAILING)
     calls = [
         Spent(hour, endpoint.partition("?")[0], cost_usd)
-        for hour, endpoint, cost_usd in spending_by_hour(connection, start, now)
+        for hour, endpoint, cost_usd in spending_by_hour(connection, start)
     ]
     month = outlook(calls, budget, now, polling_since=first_call_at(connection))
     return Money(budget, month, paced(month, budget, now))

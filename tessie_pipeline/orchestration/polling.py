@@ -34,7 +34,7 @@ from tessie_pipeline.store.polling_status import (
 )
 from tessie_pipeline.store.registries import KnownSite, vehicle_ids
 from tessie_pipeline.tesla.activity import decode_activity
-from tessie_pipeline.tesla.answers import UndecodableAnswer, kept_text
+from tessie_pipeline.tesla.answers import UndecodableAnswer, text_to_keep
 from tessie_pipeline.tesla.client import FleetApi
 from tessie_pipeline.tesla.errors import FleetApiError
 from tessie_pipeline.tesla.vehicle_answers import Vehicle
@@ -92,7 +92,7 @@ def poll_vehicles(
         }
         save_sightings(connection, {ids[one]: state for one, state in states.items()}, now)
         stretches = current_stretches(connection)
-    cache = AnswerCache(database, _text_of)
+    cache = AnswerCache(database, text_to_keep)
 
     def decide(subject: _Subject, memory: Memory | None, asked_at: datetime | None) -> Decision:
         stretch = stretches[subject.own_id]
@@ -126,7 +126,7 @@ def poll_sites(
     now: datetime,
 ) -> Round:
     """Ask those energy sites whose fresh view is worth its price now."""
-    cache = AnswerCache(database, _text_of)
+    cache = AnswerCache(database, text_to_keep)
 
     def decide(_: _Subject, __: Memory | None, asked_at: datetime | None) -> Decision:
         return decide_site(asked_at, money.pace, now)
@@ -240,10 +240,3 @@ def _memory(
     if before is None and status is not None and not _is_unsaved(answer, status):
         return Memory(activity, answer.received_at, status.idle_since)
     return remembered(before, activity, answer.received_at)
-
-
-def _text_of(body: object) -> str | None:
-    try:
-        return kept_text(body)
-    except UndecodableAnswer:
-        return None

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import dagster as dg
 
@@ -14,12 +15,19 @@ from tessie_pipeline.orchestration.faults import (
     keep_aside,
 )
 from tessie_pipeline.orchestration.metadata import table_metadata
+from tessie_pipeline.orchestration.money import money
 from tessie_pipeline.orchestration.resources import Clock
 from tessie_pipeline.settings import Settings
 from tessie_pipeline.store import tables
+from tessie_pipeline.store.answer_cache import AnswerCache
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.registries import known_sites, save_sites, save_vehicles
-from tessie_pipeline.tesla.answers import UndecodableAnswer, rejected
+from tessie_pipeline.store.registries import (
+    KnownSite,
+    listed_sites,
+    save_sites,
+    save_vehicles,
+)
+from tessie_pipeline.tesla.answers import UndecodableAnswer, rejected, text_to_keep
 from tessie_pipeline.tesla.client import FleetApi
 from tessie_pipeline.tesla.energy_answers import EnergySite, decode_site_info
 from tessie_pipeline.tesla.errors import TransientApiError
@@ -137,24 +145,43 @@ def _save_sites(
     products: Products,
     now: datetime,
 ) -> dg.MaterializeResult:
+    listed = [_site_row(site) for site in products.sites]
     with database.rows() as connection:
-        read_at = {site.tesla_site_id: site.site_info_at for site in known_sites(connection)}
-    due = [
-        site
+        changed = save_sites(connection, listed, are_all=not products.rejected)
+        known = listed_sites(connection)
+        is_paying = money(connection, Settings.load(), now).pace.is_paying
+    due = {
+        site: known[site.tesla_site_id].site_id
         for site in products.sites
-        if (last := read_at.get(site.tesla_site_id)) is None or now - last > SITE_INFO_AGE
-    ]
-    answers, failures = ask_each(due, lambda site: fleet_api.site_info(site.tesla_site_id))
-    infos, refused = decode_each(answers, _described)
-    keep_aside(database, "site_info", refused)
-    described = {info.tesla_site_id: _in_a_zone(context, info) for info in infos}
-    rows = [_site_row(site, described.get(site.tesla_site_id), now) for site in products.sites]
+        if is_paying and _is_due(known[site.tesla_site_id], now)
+    }
+    cache = AnswerCache(database, text_to_keep)
+    answers, failures = ask_each(
+        due,
+        lambda site: cache.energy_data(
+            due[site],
+            "site_info",
+            now,
+            partial(fleet_api.site_info, site.tesla_site_id),
+            SITE_INFO_AGE,
+        ),
+    )
+    infos, refused = decode_each(
+        ((site, answer.body) for site, answer in answers if answer.body is not None), _described
+    )
+    is_new = any(answer.received_at == now for _, answer in answers)
+    keep_aside(database, "site_info", refused if is_new else [])
+    described = [_in_a_zone(context, info) for info in infos]
     with database.rows() as connection:
-        changed = save_sites(connection, rows, are_all=not products.rejected)
+        changed += save_sites(connection, [_site_row(site, now) for site in described])
     failed = {f"site_info of {site.tesla_site_id}": error for site, error in failures.items()}
     return dg.MaterializeResult(
         "energy_sites",
-        metadata={"dagster/row_count": len(rows), "changed": changed, "described": len(described)},
+        metadata={
+            "dagster/row_count": len(listed),
+            "changed": changed,
+            "described": len(described),
+        },
         check_results=[answered_check(CHECK, failed, "energy_sites")],
     )
 
@@ -175,6 +202,9 @@ def _described(site: EnergySite, body: object) -> EnergySite:
     return site.completed_by(decode_site_info(body, site.tesla_site_id))
 
 
-def _site_row(site: EnergySite, described: EnergySite | None, now: datetime) -> dict[str, object]:
-    row = {name: getattr(described or site, name) for name in _SITE_COLUMNS}
-    return row | {"site_info_at": now if described else None}
+def _is_due(site: KnownSite, now: datetime) -> bool:
+    return site.site_info_at is None or now - site.site_info_at > SITE_INFO_AGE
+
+
+def _site_row(site: EnergySite, described_at: datetime | None = None) -> dict[str, object]:
+    return {name: getattr(site, name) for name in _SITE_COLUMNS} | {"site_info_at": described_at}

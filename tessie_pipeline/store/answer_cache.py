@@ -34,10 +34,10 @@ class CachedAnswer:
         """How old it is at `now`."""
         return None if self.received_at is None else now - self.received_at
 
-    def is_stale(self, now: datetime) -> bool:
+    def is_stale(self, now: datetime, time_to_live: timedelta = TIME_TO_LIVE) -> bool:
         """Whether it is older than an answer may be that stands for the present."""
         age = self.age(now)
-        return age is None or not timedelta() <= age < TIME_TO_LIVE
+        return age is None or not timedelta() <= age < time_to_live
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,16 @@ class AnswerCache:
         return self._through(vehicle_data_cache, {"vehicle_id": vehicle_id}, now, ask)
 
     def energy_data(
-        self, site_id: str, kind: str, now: datetime, ask: Callable[[], object | None] | None
+        self,
+        site_id: str,
+        kind: str,
+        now: datetime,
+        ask: Callable[[], object | None] | None,
+        time_to_live: timedelta = TIME_TO_LIVE,
     ) -> CachedAnswer:
         """A site's `live_status` or `site_info`, as `vehicle_data`."""
-        return self._through(energy_data_cache, {"site_id": site_id, "kind": kind}, now, ask)
+        key = {"site_id": site_id, "kind": kind}
+        return self._through(energy_data_cache, key, now, ask, time_to_live)
 
     def _through(
         self,
@@ -72,6 +78,7 @@ class AnswerCache:
         key: Mapping[str, str],
         now: datetime,
         ask: Callable[[], object | None] | None,
+        time_to_live: timedelta = TIME_TO_LIVE,
     ) -> CachedAnswer:
         is_it = sa.and_(*(table.c[name] == value for name, value in key.items()))
         query = sa.select(sa.cast(table.c.answer, sa.Text), table.c.received_at).where(is_it)
@@ -81,7 +88,7 @@ class AnswerCache:
                 query = query.with_for_update()
             text, received_at = connection.execute(query).one_or_none() or (None, None)
             stored = CachedAnswer(None if text is None else json.loads(text), received_at)
-            if ask is None or not stored.is_stale(now):
+            if ask is None or not stored.is_stale(now, time_to_live):
                 return stored
             body = ask()
             if body is None:

@@ -159,6 +159,14 @@ def kept_text(body: object) -> str:
     return _ESCAPED_NUL.sub(r"\1\\ufffd", text).encode("utf-8", "replace").decode()
 
 
+def text_to_keep(body: object) -> str | None:
+    """The JSON text of an answer, as `kept_text`; None of one that cannot be kept."""
+    try:
+        return kept_text(body)
+    except UndecodableAnswer:
+        return None
+
+
 def read(model: type[AnswerT], text: str) -> AnswerT:
     """The fields of `model` from a JSON text.
 

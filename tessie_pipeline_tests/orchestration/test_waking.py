@@ -23,7 +23,8 @@ def test_a_car_wakes_when_a_person_asks_for_it(
     name, vin, tesla_id = sleeping(simulator)
     said = name.upper() if how == "name" else vin.lower()
 
-    assert wake_vehicle(known.database, known.fleet_api, said) == name
+    now = simulator.now()
+    assert wake_vehicle(known.database, known.fleet_api, settings(), said, now) == name
 
     at = "2026-11-21T20:01:00+00:00"
     assert simulator.truth(f"vehicles/{tesla_id}/state", at=at)["state"] == "online"
@@ -50,9 +51,21 @@ def test_the_job_wakes_the_car_that_its_configuration_names(
     assert simulator.truth(f"vehicles/{tesla_id}/state", at=at)["state"] == "online"
 
 
-def test_a_car_that_is_not_there_is_said_in_a_sentence(known: Pipeline) -> None:
-    with pytest.raises(TerminalApiError, match="There is no vehicle Nobody"):
-        wake_vehicle(known.database, known.fleet_api, "Nobody")
+@pytest.mark.parametrize(
+    ("name", "budget_usd", "sentence"),
+    [
+        ("Nobody", "10", "There is no vehicle Nobody"),
+        ("", "0.02", "The budget of 0.02 USD is spent: raise TESSIE_BUDGET_USD"),
+    ],
+    ids=["no such car", "no money"],
+)
+def test_why_a_car_is_not_woken_is_said_in_a_sentence(
+    known: Pipeline, simulator: Simulator, name: str, budget_usd: str, sentence: str
+) -> None:
+    name = name or sleeping(simulator)[0]
+    budget = settings(TESSIE_BUDGET_USD=budget_usd)
+    with pytest.raises(TerminalApiError, match=sentence):
+        wake_vehicle(known.database, known.fleet_api, budget, name, simulator.now())
 
 
 def test_nothing_else_ever_wakes_a_car(known: Pipeline, simulator: Simulator) -> None:

@@ -1,20 +1,13 @@
 """Requests to Tesla: each is kept as it was billed, and their cost adds up."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
 from tessie_pipeline.domain.calls import ApiCall, Category
-from tessie_pipeline.store.api_calls import (
-    DaySpending,
-    Spending,
-    daily_spending,
-    record,
-    spending,
-    spent_usd,
-)
+from tessie_pipeline.store.api_calls import first_call_at, record, spending_by_hour, spent_usd
 from tessie_pipeline.store.api_tables import api_calls
 from tessie_pipeline.store.database import Database
 
@@ -49,17 +42,6 @@ def test_a_request_is_kept_as_it_was_billed(database: Database, call: ApiCall) -
     assert ApiCall(**row) == call
 
 
-def test_spending_is_by_endpoint_and_category_the_dearest_first(database: Database) -> None:
-    keep(database, FREE, *[CALL] * 3, WAKE, replace(WAKE, requested_at=JUNE))
-    with database.rows() as connection:
-        assert spending(connection, MAY, JUNE) == [
-            Spending(WAKE.endpoint, "wake", 1, 0.02),
-            Spending(DATA, "data", 3, 0.006),
-            Spending(FREE.endpoint, "free", 1, 0.0),
-        ]
-        assert spent_usd(connection, MAY, JUNE) == pytest.approx(0.026)
-
-
 def test_a_window_holds_its_start_and_not_its_end(database: Database) -> None:
     before, last = MAY - timedelta(microseconds=1), JUNE - timedelta(microseconds=1)
     keep(database, *(replace(CALL, requested_at=at) for at in (before, MAY, last, JUNE)))
@@ -70,16 +52,26 @@ def test_a_window_holds_its_start_and_not_its_end(database: Database) -> None:
 def test_nothing_costs_nothing(database: Database) -> None:
     with database.rows() as connection:
         assert spent_usd(connection, MAY, JUNE) == 0.0
-        assert spending(connection, MAY, JUNE) == []
-        assert daily_spending(connection, MAY, JUNE) == []
+        assert spending_by_hour(connection, MAY) == []
+        assert first_call_at(connection) is None
 
 
-def test_days_are_those_of_utc(database: Database) -> None:
+def test_paid_requests_add_up_by_utc_hour_and_endpoint(database: Database) -> None:
     late = datetime(2026, 5, 3, 23, 59, tzinfo=UTC)
-    keep(database, CALL, replace(CALL, requested_at=late), replace(WAKE, requested_at=late))
+    keep(
+        database,
+        FREE,
+        CALL,
+        CALL,
+        replace(CALL, requested_at=late),
+        replace(WAKE, requested_at=late),
+    )
+    keep(database, replace(CALL, requested_at=MAY - timedelta(seconds=1)))
     with database.rows() as connection:
-        connection.execute(sa.text("set local timezone to 'Europe/Berlin'"))
-        assert daily_spending(connection, MAY, JUNE) == [
-            DaySpending(date(2026, 5, 1), 1, 0.002),
-            DaySpending(date(2026, 5, 3), 2, 0.022),
+        connection.execute(sa.text("set local timezone to 'Asia/Kolkata'"))
+        assert sorted(spending_by_hour(connection, MAY)) == [
+            (MAY, DATA, 0.004),
+            (late.replace(minute=0), DATA, 0.002),
+            (late.replace(minute=0), WAKE.endpoint, 0.02),
         ]
+        assert first_call_at(connection) == MAY - timedelta(seconds=1)
