@@ -278,6 +278,13 @@ def upgrade() -> None:
             comment="Failed attempts since the last success.",
         ),
         sa.Column(
+            "unanswered_in_a_row",
+            sa.Integer(),
+            server_default="0",
+            nullable=False,
+            comment="Attempts since data last came that told something.",
+        ),
+        sa.Column(
             "idle_since",
             sa.DateTime(timezone=True),
             nullable=True,

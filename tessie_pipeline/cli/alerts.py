@@ -11,10 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from tessie_pipeline.cli.environment import CliError, Environment
-from tessie_pipeline.domain.budget import month_of
+from tessie_pipeline.settings import Settings
 from tessie_pipeline.store import migrations
 from tessie_pipeline.store.alerts import OpenAlert, acknowledge, open_alerts
-from tessie_pipeline.store.api_calls import spent_usd
 
 SHOWN_DIGITS = 8
 """How much of an id is shown; so much of it, or more, names an alert."""
@@ -36,14 +35,17 @@ def show(console: Console, environment: Environment, to_acknowledge: str | None)
     console.print(_table(alerts) if alerts else "There is nothing to alert you to.")
 
 
-def summary(connection: sa.Connection, now: datetime, budget_usd: float) -> dict[str, str]:
+def summary(connection: sa.Connection, settings: Settings, now: datetime) -> dict[str, str]:
     """What `tessie status` says of this month's spending and of open alerts."""
-    start, end = month_of(now)
+    from tessie_pipeline.orchestration.money import money  # brings Dagster, which takes two seconds
+
+    month = money(connection, settings, now).month
+    spent = f"{month.spent_usd:.2f} of {settings.budget_usd:.2f} USD"
     alerts = open_alerts(connection)
     critical = sum(alert.severity == "critical" for alert in alerts)
     counted = f"{len(alerts)}, {critical} critical: see `tessie alerts`" if alerts else "none"
     return {
-        "Spent this month": f"{spent_usd(connection, start, end):.2f} of {budget_usd:.2f} USD",
+        "Spent this month": f"{spent}, {month.forecast_usd:.2f} expected at its end",
         "Open alerts": counted,
     }
 

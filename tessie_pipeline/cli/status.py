@@ -45,7 +45,7 @@ def show(console: Console, environment: Environment) -> None:
     if state.is_current:
         with environment.database.rows() as connection:
             now = datetime.now(UTC)
-            for what, said in alerts.summary(connection, now, settings.budget_usd).items():
+            for what, said in alerts.summary(connection, settings, now).items():
                 facts.add_row(what, said)
     console.print(facts)
     if state.is_current:

@@ -19,6 +19,9 @@ HISTORY, LIVE_STATUS = "calendar_history", "live_status"
 HISTORY_CALLS_PER_DAY = 3
 """One `calendar_history` per site, day and kind: power, energy and soe."""
 
+HEALED_DAYS = 8
+"""The days whose record may use what is kept for the cars: those of the daily run, and one more."""
+
 LIVE_SHARE, CARS_SHARE = 0.95, 0.99
 """The shares of the budget up to which live status and the cars plan to spend."""
 
@@ -138,10 +141,22 @@ def paced(month: Outlook, budget: Budget, now: datetime, usual: Pace | None = No
     )
 
 
-def has_money(month: Outlook, budget: Budget, calls: int, is_history: bool = False) -> bool:
-    """Whether so many calls stay within the budget; history may use what is reserved for it."""
-    reserved_usd = 0.0 if is_history else month.reserved_usd
-    return month.spent_usd + reserved_usd + calls * budget.price_usd <= budget.monthly_usd
+def has_money(month: Outlook, budget: Budget, calls: int) -> bool:
+    """Whether so many calls stay within the budget, on top of what is reserved for history."""
+    return month.spent_usd + month.reserved_usd + calls * budget.price_usd <= budget.monthly_usd
+
+
+def history_usd(month: Outlook, budget: Budget, now: datetime) -> float:
+    """What calls for history may cost now.
+
+    The past can wait: it leaves what the cars will need by their trailing cost, and at least half
+    of the rest of the month's share. The daily record of the last `HEALED_DAYS` always has its own.
+    """
+    left_usd = budget.monthly_usd - month.spent_usd
+    share_left = (month.end - now) / (month.end - month.start)
+    planned_usd = max(_cars_usd(month, month.end - now), 0.5 * budget.monthly_usd * share_left)
+    record_usd = HISTORY_CALLS_PER_DAY * budget.sites * budget.price_usd * HEALED_DAYS
+    return max(0.0, left_usd - planned_usd, min(record_usd, left_usd))
 
 
 def month_of(now: datetime) -> tuple[datetime, datetime]:

@@ -6,7 +6,7 @@ No call is ever made to wake a car. Not here: prices, the calls themselves, and 
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 SELF_WAKE = timedelta(minutes=4)
@@ -17,6 +17,11 @@ SETTLING = timedelta(minutes=7)
 
 LONGEST_QUIET = timedelta(minutes=30)
 """A car that does not fall asleep is left alone for longer each time, up to this."""
+
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(hours=2)
+"""A car that is in service, or says nothing, is asked at longer and longer intervals."""
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 SOON = timedelta(minutes=1)
 """The shortest tick."""
@@ -169,6 +174,7 @@ def decide_vehicle(
     asked_at: datetime | None,
     pace: Pace,
     now: datetime,
+    unanswered: int = 0,
 ) -> Decision:
     """Whether to ask a car for its data.
 
@@ -178,11 +184,15 @@ def decide_vehicle(
         asked_at: when the car was last asked, answered or not; that was billed in any case.
         pace: what the budget allows.
         now: the tick (UTC).
+        unanswered: how often in a row it was asked in vain.
     """
     if seen.state != "online":
         return Decision(Call.NOTHING, f"it is {seen.state}", now + SOON)
     if not pace.is_paying:
         return Decision(Call.LIST, "the budget is spent", now + SOON)
+    again_at = _again_at(asked_at, unanswered)
+    if now < again_at:
+        return Decision(Call.LIST, "it did not answer when last asked", again_at)
     if memory is None or memory.received_at < seen.started_at:
         return _decide_new(seen, memory, asked_at, pace, now)
     last_at = max(memory.received_at, asked_at or memory.received_at)
@@ -192,20 +202,34 @@ def decide_vehicle(
     return _when_due(last_at, pace.of(purpose), words, now)
 
 
-def decide_site(asked_at: datetime | None, pace: Pace, now: datetime) -> Decision:
+def decide_site(
+    asked_at: datetime | None, pace: Pace, now: datetime, unanswered: int = 0
+) -> Decision:
     """Whether to ask an energy site for its live status; its history is fetched by the day.
 
     Args:
         asked_at: when the site was last asked, answered or not.
         pace: what the budget allows.
         now: the tick (UTC).
+        unanswered: how often in a row it was asked in vain.
     """
     if not pace.is_paying:
         return Decision(Call.NOTHING, "the budget is spent", now + SOON)
+    again_at = _again_at(asked_at, unanswered)
+    if now < again_at:
+        return Decision(Call.NOTHING, "it did not answer when last asked", again_at)
     due_at = now if asked_at is None else asked_at + pace.live_status - TICK_JITTER
     if now < due_at:
         return Decision(Call.NOTHING, "it was asked a while ago", due_at)
     return Decision(Call.LIVE_STATUS, "a fresh view is due", now + pace.live_status)
+
+
+def _again_at(asked_at: datetime | None, unanswered: int) -> datetime:
+    """When to ask again what did not answer: each time twice as late, since that is billed too."""
+    if asked_at is None or unanswered == 0:
+        return _LONG_AGO
+    pause: timedelta = min(FIRST_PAUSE * 2 ** min(unanswered, 10), LONGEST_PAUSE)
+    return asked_at + pause - TICK_JITTER
 
 
 def _decide_new(

@@ -30,7 +30,7 @@ from tessie_pipeline.orchestration.metadata import (
     table_metadata,
     totals_by_date,
 )
-from tessie_pipeline.orchestration.money import money
+from tessie_pipeline.orchestration.money import Money, money
 from tessie_pipeline.orchestration.resources import Clock
 from tessie_pipeline.settings import Settings
 from tessie_pipeline.store import tables
@@ -80,18 +80,21 @@ def energy_history(
     Days whose answers came after their end are not asked for again, unless `refetch` says so.
     """
     start, end = date_range(context)
-    now = clock()
-    missing = missing_answers(database, start, end, now, refetch=config.refetch)
-    with database.rows() as connection:
-        account = money(connection, Settings.load(), now)
-    beyond_budget = missing[account.history_calls :]
-    if beyond_budget:
-        context.log.warning(
-            "The budget allows %d of %d requests", account.history_calls, len(missing)
-        )
-        missing = missing[: account.history_calls]
+    missing = missing_answers(database, start, end, clock(), refetch=config.refetch)
+
+    def account() -> Money:
+        with database.rows() as connection:
+            return money(connection, Settings.load(), clock())
+
     with failing_as_dagster_does():
-        result = download(database, fleet_api, missing, clock, context.log)
+        result = download(
+            database,
+            fleet_api,
+            missing,
+            clock,
+            context.log,
+            affordable=lambda: account().history_calls(clock()),
+        )
         keep_aside(database, "calendar_history", result.refused)
         retry_if_transient(result.failures.values(), context.retry_number)
         with database.frames() as connection:
@@ -104,13 +107,13 @@ def energy_history(
             "kept": result.kept,
             "shorter_than_stored": result.shorter,
             "refused": len(result.refused),
-            **account.described(),
+            **account().described(),
         },
         check_results=[
             answered_check(
                 "every_answer_came",
                 result.failures,
-                not_asked=result.not_asked + len(beyond_budget),
+                not_asked=result.not_asked,
                 severity=dg.AssetCheckSeverity.WARN
                 if result.answered
                 else dg.AssetCheckSeverity.ERROR,

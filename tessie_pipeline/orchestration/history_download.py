@@ -6,12 +6,13 @@ killed has lost nothing it was billed for.
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from tessie_pipeline.domain.days import dates_between, day_start
+from tessie_pipeline.orchestration.money import UNLIMITED
 from tessie_pipeline.orchestration.resources import Clock
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.history import received, save_answer
@@ -114,18 +115,28 @@ def download(
     missing: Sequence[Missing],
     clock: Clock,
     log: logging.Logger | logging.LoggerAdapter[logging.Logger],
+    affordable: Callable[[], int] = lambda: UNLIMITED,
 ) -> Download:
     """Fetch answers and store each at once; what fails for one site leaves the others alone.
 
     A site is not asked again for a kind that it refused with a terminal error, nor for anything
-    after a few failures in a row. No site is asked once Tesla says when to come back.
+    after a few failures in a row. No site is asked once Tesla says when to come back, or once the
+    budget allows no more; `affordable`, the number of calls that it does, is asked now and then.
     """
     result = Download()
     refused: set[tuple[int, HistoryKind]] = set()
     failed_in_a_row: Counter[int] = Counter()
+    allowed = 0
     for number, wanted in enumerate(missing):
-        if number and number % PROGRESS_EVERY == 0:
-            log.info("%d of %d answers, up to %s", number, len(missing), wanted)
+        if number % PROGRESS_EVERY == 0:
+            allowed = affordable()
+            if number:
+                log.info("%d of %d answers, up to %s", number, len(missing), wanted)
+        if allowed <= 0:
+            log.warning("The budget allows no more than %d of %d requests", number, len(missing))
+            result.not_asked += len(missing) - number
+            break
+        allowed -= 1
         site = wanted.tesla_site_id
         if (site, wanted.kind) in refused or failed_in_a_row[site] == FAILURES_IN_A_ROW:
             result.not_asked += 1

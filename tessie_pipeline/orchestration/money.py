@@ -5,11 +5,22 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from tessie_pipeline.domain.budget import TRAILING, Budget, Outlook, Spent, month_of, outlook, paced
+from tessie_pipeline.domain.budget import (
+    TRAILING,
+    Budget,
+    Outlook,
+    Spent,
+    history_usd,
+    month_of,
+    outlook,
+    paced,
+)
 from tessie_pipeline.domain.polling import Pace
 from tessie_pipeline.settings import Settings
 from tessie_pipeline.store.api_calls import first_call_at, spending_by_hour
 from tessie_pipeline.store.registries import listed_sites, vehicle_ids
+
+UNLIMITED = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -19,14 +30,18 @@ class Money:
     budget: Budget
     month: Outlook
     pace: Pace
+    are_sites_free: bool
 
     @property
-    def history_calls(self) -> int:
-        """How many calls for history the budget still allows this month."""
-        left_usd = self.budget.monthly_usd - self.month.spent_usd
-        if self.budget.price_usd == 0:
-            return 1_000_000_000
-        return max(0, int(left_usd / self.budget.price_usd))
+    def site_pace(self) -> Pace:
+        """The pace of calls to energy sites, which the budget does not bind if they are free."""
+        return Pace() if self.are_sites_free else self.pace
+
+    def history_calls(self, now: datetime) -> int:
+        """How many calls for history are affordable now."""
+        if self.are_sites_free or self.budget.price_usd == 0:
+            return UNLIMITED
+        return int(history_usd(self.month, self.budget, now) / self.budget.price_usd)
 
     def described(self) -> dict[str, float]:
         """Figures for a person, US dollars."""
@@ -39,11 +54,12 @@ class Money:
 
 def money(connection: sa.Connection, settings: Settings, now: datetime) -> Money:
     """The account's money at `now`."""
+    are_sites_free = settings.are_energy_calls_free
     budget = Budget(
         monthly_usd=settings.budget_usd,
         price_usd=settings.price_data_usd,
         vehicles=len(vehicle_ids(connection)),
-        sites=0 if settings.are_energy_calls_free else len(listed_sites(connection)),
+        sites=0 if are_sites_free else len(listed_sites(connection)),
     )
     start = min(month_of(now)[0], now - TRAILING)
     calls = [
@@ -51,4 +67,4 @@ def money(connection: sa.Connection, settings: Settings, now: datetime) -> Money
         for hour, endpoint, cost_usd in spending_by_hour(connection, start)
     ]
     month = outlook(calls, budget, now, polling_since=first_call_at(connection))
-    return Money(budget, month, paced(month, budget, now))
+    return Money(budget, month, paced(month, budget, now), are_sites_free)

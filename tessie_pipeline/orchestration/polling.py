@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import partial
 
 from tessie_pipeline.domain.polling import (
+    Activity,
     Availability,
     Call,
     Decision,
@@ -36,7 +37,7 @@ from tessie_pipeline.store.registries import KnownSite, vehicle_ids
 from tessie_pipeline.tesla.activity import decode_activity
 from tessie_pipeline.tesla.answers import UndecodableAnswer, text_to_keep
 from tessie_pipeline.tesla.client import FleetApi
-from tessie_pipeline.tesla.errors import FleetApiError
+from tessie_pipeline.tesla.errors import FleetApiError, TransientApiError
 from tessie_pipeline.tesla.vehicle_answers import Vehicle
 
 UNKNOWN_STATE = "offline"
@@ -69,6 +70,14 @@ class Round:
 
 
 @dataclass(frozen=True)
+class _Past:
+    """When a subject was last asked, and how often in vain since data came."""
+
+    asked_at: datetime | None
+    unanswered: int
+
+
+@dataclass(frozen=True)
 class _Subject:
     """A vehicle or site: its ids, its stored answer, and asking for a new one."""
 
@@ -80,9 +89,14 @@ class _Subject:
 
 
 def poll_vehicles(
-    database: Database, fleet_api: FleetApi, listed: Iterable[Vehicle], money: Money, now: datetime
-) -> Round:
-    """Ask those of the listed vehicles that are worth it now."""
+    database: Database,
+    fleet_api: FleetApi,
+    listed: Iterable[Vehicle],
+    money: Money,
+    now: datetime,
+    done: Round,
+) -> None:
+    """Ask those of the listed vehicles that are worth it now; what comes of it goes into `done`."""
     with database.rows() as connection:
         ids = vehicle_ids(connection)
         states = {
@@ -94,14 +108,15 @@ def poll_vehicles(
         stretches = current_stretches(connection)
     cache = AnswerCache(database, text_to_keep)
 
-    def decide(subject: _Subject, memory: Memory | None, asked_at: datetime | None) -> Decision:
+    def decide(subject: _Subject, memory: Memory | None, past: _Past) -> Decision:
         stretch = stretches[subject.own_id]
         seen = Availability(
             stretch.state, stretch.started_at, stretch.last_seen_at, stretch.previous_state
         )
-        return decide_vehicle(seen, memory, asked_at, money.pace, now)
+        return decide_vehicle(seen, memory, past.asked_at, money.pace, now, past.unanswered)
 
-    return _round(
+    _round(
+        done,
         database,
         [
             _Subject(
@@ -124,14 +139,16 @@ def poll_sites(
     sites: Mapping[int, KnownSite],
     money: Money,
     now: datetime,
-) -> Round:
-    """Ask those energy sites whose fresh view is worth its price now."""
+    done: Round,
+) -> None:
+    """Ask those energy sites whose fresh view is worth its price now, as `poll_vehicles`."""
     cache = AnswerCache(database, text_to_keep)
 
-    def decide(_: _Subject, __: Memory | None, asked_at: datetime | None) -> Decision:
-        return decide_site(asked_at, money.pace, now)
+    def decide(_: _Subject, __: Memory | None, past: _Past) -> Decision:
+        return decide_site(past.asked_at, money.site_pace, now, past.unanswered)
 
-    return _round(
+    _round(
+        done,
         database,
         [
             _Subject(
@@ -155,20 +172,22 @@ def close_round(database: Database, done: Round, now: datetime) -> None:
 
 
 def _round(
+    done: Round,
     database: Database,
     subjects: Iterable[_Subject],
-    decide: Callable[[_Subject, Memory | None, datetime | None], Decision],
+    decide: Callable[[_Subject, Memory | None, _Past], Decision],
     now: datetime,
-) -> Round:
+) -> None:
     with database.rows() as connection:
         past = read_status(connection)
-    done = Round()
     decided: list[PollDecision] = []
     for subject in subjects:
         status = past.get(subject.own_id)
         answer = subject.through_cache(None)
-        memory = _memory(answer, status)
-        decision = decide(subject, memory, _asked_at(answer, status, now))
+        memory = _memory(answer, status, now)
+        unanswered = status.unanswered_in_a_row if status else 0
+        past_of_it = _Past(_asked_at(answer, status, now), unanswered)
+        decision = decide(subject, memory, past_of_it)
         done.decisions[subject.tesla_id] = decision
         decided.append(
             PollDecision(
@@ -185,17 +204,17 @@ def _round(
         for came in answers:
             if _is_unsaved(came, status) and (came is answer or came != answer):
                 done.answers.append((subject.tesla_id, came.body))
-                memory = _memory(came, status, memory)
+                memory = _memory(came, status, now, memory)
                 outcome = PollOutcome(
                     subject.own_id,
                     subject.kind,
+                    is_understood=subject.kind != "vehicle" or _activity(came) is not None,
                     idle_since=memory.idle_since if memory else None,
                     at=came.received_at,
                 )
                 done.outcomes.append(outcome)
     with database.rows() as connection:
         save_decisions(connection, decided, now)
-    return done
 
 
 def _asked(done: Round, subject: _Subject, before: CachedAnswer, now: datetime) -> CachedAnswer:
@@ -203,9 +222,12 @@ def _asked(done: Round, subject: _Subject, before: CachedAnswer, now: datetime) 
     error = None
     try:
         answer = subject.through_cache(subject.ask)
-    except FleetApiError as failure:
-        done.failures[subject.tesla_id] = failure
-        answer, error = before, str(failure)
+    except (FleetApiError, TimeoutError) as failure:
+        error = str(failure)
+        done.failures[subject.tesla_id] = (
+            failure if isinstance(failure, FleetApiError) else TransientApiError(error)
+        )
+        answer = before
     else:
         if not answer.is_stale(now):
             return answer
@@ -228,15 +250,25 @@ def _is_unsaved(answer: CachedAnswer, status: PollingStatus | None) -> bool:
 
 
 def _memory(
-    answer: CachedAnswer, status: PollingStatus | None, before: Memory | None = None
+    answer: CachedAnswer,
+    status: PollingStatus | None,
+    now: datetime,
+    before: Memory | None = None,
 ) -> Memory | None:
     """What is known of a car from its newest answer; None of one that tells nothing."""
-    if answer.body is None or answer.received_at is None:
+    if answer.received_at is None:
         return None
-    try:
-        activity = decode_activity(answer.body)
-    except UndecodableAnswer:
+    activity = _activity(answer)
+    if activity is None:
         return before
+    received_at = min(answer.received_at, now)
     if before is None and status is not None and not _is_unsaved(answer, status):
-        return Memory(activity, answer.received_at, status.idle_since)
-    return remembered(before, activity, answer.received_at)
+        return Memory(activity, received_at, status.idle_since)
+    return remembered(before, activity, received_at)
+
+
+def _activity(answer: CachedAnswer) -> Activity | None:
+    try:
+        return None if answer.body is None else decode_activity(answer.body)
+    except UndecodableAnswer:
+        return None

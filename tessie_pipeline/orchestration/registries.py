@@ -149,7 +149,7 @@ def _save_sites(
     with database.rows() as connection:
         changed = save_sites(connection, listed, are_all=not products.rejected)
         known = listed_sites(connection)
-        is_paying = money(connection, Settings.load(), now).pace.is_paying
+        is_paying = money(connection, Settings.load(), now).site_pace.is_paying
     due = {
         site: known[site.tesla_site_id].site_id
         for site in products.sites
@@ -169,8 +169,8 @@ def _save_sites(
     infos, refused = decode_each(
         ((site, answer.body) for site, answer in answers if answer.body is not None), _described
     )
-    is_new = any(answer.received_at == now for _, answer in answers)
-    keep_aside(database, "site_info", refused if is_new else [])
+    new = {str(site) for site, answer in answers if answer.received_at == now}
+    keep_aside(database, "site_info", [one for one in refused if one.subject in new])
     described = [_in_a_zone(context, info) for info in infos]
     with database.rows() as connection:
         changed += save_sites(connection, [_site_row(site, now) for site in described])

@@ -4,7 +4,7 @@ Secrets stay in the environment or in `TESSIE_HOME/.env` and never become Dagste
 which the UI shows.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -12,12 +12,12 @@ import dagster as dg
 
 from tessie_pipeline.domain.calls import Category
 from tessie_pipeline.settings import Settings
-from tessie_pipeline.store.accounts import SealedTokens
+from tessie_pipeline.store.accounts import AccountFacts, SealedTokens
 from tessie_pipeline.store.call_book import StoredCalls
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.rate_limit import shared_pace
 from tessie_pipeline.tesla.auth import TeslaAuth, TokenEndpoint
-from tessie_pipeline.tesla.client import FleetApi
+from tessie_pipeline.tesla.client import LOCATION, VEHICLE_DATA_ENDPOINTS, FleetApi
 from tessie_pipeline.tesla.endpoints import Billing, Kind
 
 Clock = Callable[[], datetime]
@@ -68,19 +68,27 @@ def connect_fleet_api(settings: Settings, database: Database, clock: Clock) -> I
     tokens = SealedTokens(database, settings.require("encryption_key"))
     endpoint = TokenEndpoint(settings.token_url, settings.require("tesla_client_id"))
     facts = tokens.facts()
+    book = StoredCalls(database, tokens, clock)
     rates = settings.requests_per_minute, settings.requests_per_second
     with (
         shared_pace(database, *rates) as wait_for_turn,
         FleetApi(
             settings.server(facts.fleet_api_url if facts else None),
-            TeslaAuth(tokens, endpoint),
-            book=StoredCalls(database, tokens, clock),
+            TeslaAuth(tokens, endpoint, book.lose_login),
+            book=book,
             billing=billing(settings),
             wait_for_turn=wait_for_turn,
+            sub_states=_sub_states(facts),
             now=clock,
         ) as fleet_api,
     ):
         yield fleet_api
+
+
+def _sub_states(facts: AccountFacts | None) -> Sequence[str]:
+    """What of a vehicle is asked for: a request that names what was not granted may be refused."""
+    has_location = not facts or facts.scopes is None or "vehicle_location" in facts.scopes
+    return [name for name in VEHICLE_DATA_ENDPOINTS if has_location or name != LOCATION]
 
 
 def billing(settings: Settings) -> Billing:

@@ -58,16 +58,19 @@ def sample_vehicles(
     with database.rows() as connection:
         ids = vehicle_ids(connection)
         account = money(connection, settings, now)
-    done = poll_vehicles(database, fleet_api, listed, account, now)
-    figures = _save(
-        database,
-        tables.vehicle_states,
-        VEHICLE_STATES,
-        "vehicle_data",
-        done,
-        lambda tesla_id, body: _vehicle_row(ids, tesla_id, body, now + CLOCK_SKEW),
-    )
-    close_round(database, done, now)
+    done = Round()
+    try:
+        poll_vehicles(database, fleet_api, listed, account, now, done)
+    finally:  # whatever stopped the round, what was paid for is stored
+        figures = _save(
+            database,
+            tables.vehicle_states,
+            VEHICLE_STATES,
+            "vehicle_data",
+            done,
+            lambda tesla_id, body: _vehicle_row(ids, tesla_id, body, now + CLOCK_SKEW),
+        )
+        close_round(database, done, now)
     unreachable = {"unreachable": len(done.unreachable)}
     return Sampled(done.asked, done.failures, figures | unreachable | account.described())
 
@@ -79,16 +82,19 @@ def sample_sites(
     with database.rows() as connection:
         sites = listed_sites(connection)
         account = money(connection, settings, now)
-    done = poll_sites(database, fleet_api, sites, account, now)
-    figures = _save(
-        database,
-        tables.energy_states,
-        ENERGY_STATES,
-        "live_status",
-        done,
-        lambda tesla_id, body: _site_row(sites[tesla_id], body, now + CLOCK_SKEW),
-    )
-    close_round(database, done, now)
+    done = Round()
+    try:
+        poll_sites(database, fleet_api, sites, account, now, done)
+    finally:
+        figures = _save(
+            database,
+            tables.energy_states,
+            ENERGY_STATES,
+            "live_status",
+            done,
+            lambda tesla_id, body: _site_row(sites[tesla_id], body, now + CLOCK_SKEW),
+        )
+        close_round(database, done, now)
     return Sampled(done.asked, done.failures, figures | account.described())
 
 

@@ -5,7 +5,8 @@ finds what the first was given. Not here: what answers mean, and who may be aske
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,6 +17,13 @@ from tessie_pipeline.store.api_tables import energy_data_cache, vehicle_data_cac
 from tessie_pipeline.store.database import Database
 
 TIME_TO_LIVE = timedelta(seconds=120)
+CLOCKS_DIFFER = timedelta(minutes=1)
+"""An answer so little ahead came to another process; one further ahead is of a wrong clock."""
+
+LOCK_PATIENCE_S, HOLDER_PATIENCE_S = 180, 600
+"""How long a process waits for another that asks, and how long one that hangs is let ask."""
+
+_LOCK_NOT_AVAILABLE = "55P03"
 
 
 @dataclass(frozen=True)
@@ -37,7 +45,7 @@ class CachedAnswer:
     def is_stale(self, now: datetime, time_to_live: timedelta = TIME_TO_LIVE) -> bool:
         """Whether it is older than an answer may be that stands for the present."""
         age = self.age(now)
-        return age is None or not timedelta() <= age < time_to_live
+        return age is None or not -CLOCKS_DIFFER <= age < time_to_live
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,9 @@ class AnswerCache:
             now: the present (UTC).
             ask: a paid call, None where the vehicle is not to be asked; that it gives None means
                 that the vehicle cannot be reached. The stored answer stands then, however old.
+
+        Raises:
+            TimeoutError: another process has been asking for too long.
         """
         return self._through(vehicle_data_cache, {"vehicle_id": vehicle_id}, now, ask)
 
@@ -72,6 +83,24 @@ class AnswerCache:
         key = {"site_id": site_id, "kind": kind}
         return self._through(energy_data_cache, key, now, ask, time_to_live)
 
+    @contextmanager
+    def _turn(self) -> Iterator[sa.Connection]:
+        limits = {
+            "lock_timeout": f"{LOCK_PATIENCE_S}s",
+            "idle_in_transaction_session_timeout": f"{HOLDER_PATIENCE_S}s",
+        }
+        try:
+            with self.database.rows() as connection:
+                for name, value in limits.items():
+                    connection.execute(sa.select(sa.func.set_config(name, value, True)))
+                yield connection
+        except sa.exc.OperationalError as error:
+            if getattr(error.orig, "pgcode", None) != _LOCK_NOT_AVAILABLE:
+                raise
+            raise TimeoutError(
+                f"Others have been asking for the same for {LOCK_PATIENCE_S} seconds"
+            ) from None
+
     def _through(
         self,
         table: sa.Table,
@@ -82,7 +111,7 @@ class AnswerCache:
     ) -> CachedAnswer:
         is_it = sa.and_(*(table.c[name] == value for name, value in key.items()))
         query = sa.select(sa.cast(table.c.answer, sa.Text), table.c.received_at).where(is_it)
-        with self.database.rows() as connection:
+        with self._turn() as connection:
             if ask is not None:
                 connection.execute(pg.insert(table).values(**key).on_conflict_do_nothing())
                 query = query.with_for_update()

@@ -17,13 +17,6 @@ def record(connection: sa.Connection, call: ApiCall) -> None:
     connection.execute(sa.insert(api_calls).values(asdict(call)))
 
 
-def spent_usd(connection: sa.Connection, start: datetime, end: datetime) -> float:
-    """What all requests of [start, end) have cost, US dollars."""
-    query = sa.select(sa.func.coalesce(sa.func.sum(api_calls.c.cost_usd), 0.0))
-    is_in_window = sa.and_(api_calls.c.requested_at >= start, api_calls.c.requested_at < end)
-    return float(connection.scalar(query.where(is_in_window)) or 0.0)
-
-
 def spending_by_hour(
     connection: sa.Connection, start: datetime
 ) -> list[tuple[datetime, str, float]]:

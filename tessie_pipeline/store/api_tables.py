@@ -87,6 +87,8 @@ polling_status = sa.Table(
     text("last_error", "What the last failed attempt said; null after a success."),
     column("failures_in_a_row", sa.Integer, "Failed attempts since the last success.",
            nullable=False, server_default="0"),
+    column("unanswered_in_a_row", sa.Integer, "Attempts since data last came that told something.",
+           nullable=False, server_default="0"),
     time("idle_since", "Since when a vehicle's answers say that it is idle (UTC); null if busy."),
     comment="How polling of each vehicle and site goes.",
 )  # fmt: skip

@@ -39,6 +39,8 @@ def save_sightings(
 ) -> None:
     """Keep the states that a poll saw at `now`; the same again, or an older one, changes nothing.
 
+    A stretch that lies ahead by more than `LONGEST_GAP` is of a clock that was wrong, and ends.
+
     Args:
         connection: the transaction; other processes wait until it ends.
         states: online, asleep or offline by vehicle, an id being 32 hexadecimal digits.
@@ -49,13 +51,15 @@ def save_sightings(
         return
     connection.execute(sa.text(f"lock table {stretches.name} in share row exclusive mode"))
     seen = _seen(states)
+    is_of_the_future = stretches.c.last_seen_at > now + LONGEST_GAP
     is_due = sa.and_(
         stretches.c.vehicle_id == seen.c.vehicle_id,
         stretches.c.ended_at.is_(None),
-        stretches.c.last_seen_at < now,
+        sa.or_(stretches.c.last_seen_at < now, is_of_the_future),
     )
     goes_on = sa.and_(
-        stretches.c.state == seen.c.state, stretches.c.last_seen_at >= now - longest_gap
+        stretches.c.state == seen.c.state,
+        stretches.c.last_seen_at.between(now - longest_gap, now),
     )
     extend = sa.update(stretches).where(is_due, goes_on).values(last_seen_at=now)
     end = (
@@ -63,13 +67,18 @@ def save_sightings(
         .where(is_due)
         .values(
             ended_at=sa.case(
-                (stretches.c.last_seen_at < now - longest_gap, stretches.c.last_seen_at), else_=now
+                (is_of_the_future, stretches.c.started_at),
+                (stretches.c.last_seen_at < now - longest_gap, stretches.c.last_seen_at),
+                else_=now,
             )
         )
     )
     later = sa.exists().where(
         stretches.c.vehicle_id == seen.c.vehicle_id,
-        sa.or_(stretches.c.ended_at.is_(None), stretches.c.last_seen_at >= now),
+        sa.or_(
+            stretches.c.ended_at.is_(None),
+            stretches.c.last_seen_at.between(now, now + LONGEST_GAP),
+        ),
     )
     at = sa.literal(now, sa.DateTime(timezone=True))
     begin = sa.insert(stretches).from_select(

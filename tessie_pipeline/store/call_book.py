@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from tessie_pipeline.domain.calls import ApiCall, Hold
+from tessie_pipeline.domain.calls import LOGIN_REQUIRED, ApiCall, Hold
 from tessie_pipeline.store.accounts import SealedTokens
 from tessie_pipeline.store.api_calls import record
 from tessie_pipeline.store.database import Database
@@ -28,6 +28,10 @@ class StoredCalls:
         """Keep a hold, unless a longer one stands."""
         with self.database.rows() as connection:
             put_hold(connection, hold)
+
+    def lose_login(self, error: Exception) -> None:
+        """Keep that only a login mends what Tesla said."""
+        self.put_hold(Hold("", 0, None, LOGIN_REQUIRED, str(error)))
 
     def record(self, call: ApiCall) -> None:
         """Add a call."""

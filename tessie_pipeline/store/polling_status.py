@@ -1,6 +1,7 @@
 """How polling of each vehicle and site goes: what was decided, and what came of asking.
 
-A decision or an outcome that is older than the stored one changes nothing. Not here: deciding.
+A decision or an outcome that is older than the stored one changes nothing, unless that one is of
+a clock that was far ahead. Not here: deciding.
 """
 
 from collections.abc import Iterable
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
 from tessie_pipeline.store.api_tables import polling_status
+from tessie_pipeline.store.availability import LONGEST_GAP
 
 Kind = Literal["vehicle", "energy_site"]
 
@@ -37,7 +39,8 @@ class PollDecision:
 class PollOutcome:
     """What came of asking a subject for its data.
 
-    `error` is a sentence; a vehicle that could not be reached is no error, and gave no data.
+    `error` is a sentence; a vehicle that could not be reached is no error, and gave no data, nor
+    does data that is not understood say what the vehicle does.
     `idle_since` is since when a vehicle's answers say that it is idle, None if it is not. `at` is
     when it was asked, None for the present.
     """
@@ -46,6 +49,7 @@ class PollOutcome:
     kind: Kind
     error: str | None = None
     is_reached: bool = True
+    is_understood: bool = True
     idle_since: datetime | None = None
     at: datetime | None = None
 
@@ -70,6 +74,7 @@ class PollingStatus:
     last_error: str | None
     failures_in_a_row: int
     idle_since: datetime | None = None
+    unanswered_in_a_row: int = 0
 
 
 def save_decisions(
@@ -86,7 +91,7 @@ def save_decisions(
         insert.on_conflict_do_update(
             index_elements=["subject_id"],
             set_={name: new[name] for name in changed},
-            where=new.decided_at >= old.decided_at,
+            where=sa.or_(new.decided_at >= old.decided_at, old.decided_at > now + LONGEST_GAP),
         )
     )
 
@@ -119,6 +124,7 @@ def _save_outcomes(
             "last_success_at": (one.at or now) if one.has_data else None,
             "last_error": one.error,
             "failures_in_a_row": 1 if one.error else 0,
+            "unanswered_in_a_row": 0 if one.has_data and one.is_understood else 1,
             "idle_since": one.idle_since,
         }
         for one in outcomes
@@ -132,6 +138,9 @@ def _save_outcomes(
                 "last_attempt_at": new.last_attempt_at,
                 "last_success_at": sa.func.coalesce(new.last_success_at, old.last_success_at),
                 "last_error": new.last_error,
+                "unanswered_in_a_row": sa.case(
+                    (new.unanswered_in_a_row == 0, 0), else_=old.unanswered_in_a_row + 1
+                ),
                 "idle_since": sa.case(
                     (new.last_success_at.is_(None), old.idle_since), else_=new.idle_since
                 ),
@@ -139,7 +148,11 @@ def _save_outcomes(
                     (new.last_error.is_(None), 0), else_=old.failures_in_a_row + 1
                 ),
             },
-            where=sa.or_(old.last_attempt_at.is_(None), new.last_attempt_at > old.last_attempt_at),
+            where=sa.or_(
+                old.last_attempt_at.is_(None),
+                new.last_attempt_at > old.last_attempt_at,
+                old.last_attempt_at > now + LONGEST_GAP,
+            ),
         )
     )
 

@@ -13,13 +13,22 @@ from tessie_pipeline.store.columns import PRIVATE
 from tessie_pipeline.store.database import APPLICATION_NAME, Database
 
 BUCKET = "fleet_api"
+LONGEST_WAIT_S = 300
+_FORGET_THE_FUTURE = (
+    f"delete from ratelimit___{BUCKET} "  # noqa: S608
+    "where item_timestamp > clock_timestamp()::timestamp + interval '1 minute'"
+)
+"""What a clock has left that was ahead would hold everybody up until then."""
 
 
 @contextmanager
 def shared_pace(
     database: Database, per_minute: int, per_second: int
 ) -> Iterator[Callable[[], object]]:
-    """A function that waits until one more request is within both rates; 0 is no rate."""
+    """A function that waits until one more request is within both rates; 0 is no rate.
+
+    It raises TimeoutError when its turn does not come within `LONGEST_WAIT_S`.
+    """
     rates = _rates(per_minute, per_second)
     if not rates:
         yield lambda: None
@@ -32,8 +41,15 @@ def shared_pace(
         kwargs={"options": options, "application_name": APPLICATION_NAME},
     ) as pool:
         limiter = Limiter(PostgresBucket(pool, BUCKET, rates))
+        with pool.connection() as connection:
+            connection.execute(_FORGET_THE_FUTURE)
+
+        def wait_for_turn() -> None:
+            if not limiter.try_acquire(timeout=LONGEST_WAIT_S):
+                raise TimeoutError(f"Others have used the rate up for {LONGEST_WAIT_S} seconds")
+
         try:
-            yield limiter.try_acquire
+            yield wait_for_turn
         finally:
             limiter.close()
 

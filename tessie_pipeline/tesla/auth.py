@@ -127,7 +127,8 @@ class TokenEndpoint:
     def _ask(self, model: type[_AnswerT], fields: Mapping[str, str]) -> _AnswerT:
         form = {**fields, "client_id": self.client_id}
         try:
-            response = httpx.post(self.url, data=form, timeout=TIMEOUT)
+            with httpx.Client(http2=True, timeout=TIMEOUT) as http:
+                response = http.post(self.url, data=form)
         except httpx.RequestError as error:
             raise TransientApiError(f"The token endpoint did not answer: {error!r}") from None
         if response.status_code != httpx.codes.OK:
@@ -141,10 +142,20 @@ class TokenEndpoint:
 class TeslaAuth(httpx.Auth):
     """httpx authentication with the account's access token."""
 
-    def __init__(self, store: TokenStore, endpoint: TokenEndpoint) -> None:
-        """Read tokens from `store`; renew them at `endpoint`."""
+    def __init__(
+        self,
+        store: TokenStore,
+        endpoint: TokenEndpoint,
+        on_login_lost: Callable[[LoginRequired], None] = lambda _: None,
+    ) -> None:
+        """Read tokens from `store`; renew them at `endpoint`.
+
+        `on_login_lost` is called while the account's lock is held, so that a login at the same
+        time comes after it.
+        """
         self._store = store
         self._endpoint = endpoint
+        self._on_login_lost = on_login_lost
         self._tokens: Tokens | None = None
         self._renewed_in_vain: str | None = None
 
@@ -176,10 +187,17 @@ class TeslaAuth(httpx.Auth):
 
     def _renew(self, is_due: Callable[[Tokens], bool]) -> Tokens:
         try:
-            self._tokens = self._store.renew(is_due, self._endpoint.exchange)
+            self._tokens = self._store.renew(is_due, self._exchange)
         except TimeoutError as error:
             raise TransientApiError(str(error)) from None
         return self._tokens
+
+    def _exchange(self, tokens: Tokens) -> Tokens:
+        try:
+            return self._endpoint.exchange(tokens)
+        except LoginRequired as error:
+            self._on_login_lost(error)
+            raise
 
 
 def _end(sent_at: datetime, answer: _AccessAnswer) -> datetime:
@@ -195,7 +213,7 @@ def _refusal(response: httpx.Response, form: Mapping[str, str]) -> FleetApiError
     if facts.status not in _TERMINAL or code == "server_error":
         said = f"{facts.status} {code}".strip()
         return TransientApiError(f"The token endpoint answered {said}", facts.retry_after_s)
-    if form["grant_type"] == "refresh_token" and (code in _LOGIN_LOST or facts.status == 401):
+    if form["grant_type"] == "refresh_token" and code in _LOGIN_LOST:
         return LoginRequired(
             "Tesla does not accept the refresh token any more "
             f"({code or facts.status}): log in again with `tessie login`"

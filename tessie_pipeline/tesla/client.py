@@ -4,7 +4,7 @@ Not here: how requests are sent (`sending`), tokens (`auth`), what answers mean 
 when a call is worth its price.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from typing import Self
 from zoneinfo import ZoneInfo
@@ -25,12 +25,13 @@ from tessie_pipeline.tesla.sending import (
     this_machines_clock,
 )
 
+LOCATION = "location_data"
 VEHICLE_DATA_ENDPOINTS = (
     "charge_state",
     "climate_state",
     "drive_state",
     "gui_settings",
-    "location_data",
+    LOCATION,
     "vehicle_config",
     "vehicle_state",
 )
@@ -56,6 +57,7 @@ class FleetApi:
         billing: Billing | None = None,
         wait_for_turn: Callable[[], object] = lambda: None,
         attempts: int = ATTEMPTS,
+        sub_states: Sequence[str] = VEHICLE_DATA_ENDPOINTS,
         now: Now = this_machines_clock,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
@@ -68,10 +70,12 @@ class FleetApi:
             billing: what calls cost; nothing if not given.
             wait_for_turn: called before each request, to keep to a rate.
             attempts: how often a request is sent at most when Tesla or the network fails.
+            sub_states: what of a vehicle is asked for.
             now: the present, in UTC.
             transport: sends the requests; over the network if not given.
         """
         book = book or NoBook()
+        self._sub_states = ";".join(sub_states)
         sending = transport or httpx.HTTPTransport(http2=True)
         self._http = httpx.Client(
             base_url=base_url,
@@ -101,7 +105,7 @@ class FleetApi:
 
         It keeps a vehicle that is awake from sleeping for a quarter of an hour.
         """
-        query = {"endpoints": ";".join(VEHICLE_DATA_ENDPOINTS)}
+        query = {"endpoints": self._sub_states}
         return self._sender.send(endpoints.VEHICLE_DATA, tesla_id, query)
 
     def wake_up(self, tesla_id: int) -> object:

@@ -50,6 +50,11 @@ def decode_error(status: int, headers: Mapping[str, str], text: str) -> ErrorFac
     )
 
 
+def is_teslas_server(base_url: str) -> bool:
+    """Whether an address is that of one of Tesla's regions."""
+    return _BASE_URL.fullmatch(base_url) is not None
+
+
 def _message(status: int, text: str) -> str:
     try:
         body = json.loads(text)

@@ -14,10 +14,10 @@ import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 from tenacity.wait import wait_exponential_jitter
 
-from tessie_pipeline.domain.calls import LOGIN_REQUIRED, RATE_LIMIT, ApiCall, Hold
+from tessie_pipeline.domain.calls import RATE_LIMIT, ApiCall, Hold
 from tessie_pipeline.tesla.auth import LoginRequired
-from tessie_pipeline.tesla.endpoints import Billing, Endpoint
-from tessie_pipeline.tesla.error_answers import ErrorFacts, decode_error
+from tessie_pipeline.tesla.endpoints import Billing, Endpoint, Kind
+from tessie_pipeline.tesla.error_answers import ErrorFacts, decode_error, is_teslas_server
 from tessie_pipeline.tesla.errors import FleetApiError, TerminalApiError, TransientApiError
 from tessie_pipeline.tesla.verdicts import Family, Scope, Verdict, judge
 
@@ -141,7 +141,7 @@ class Sender:
             TerminalApiError: a person has to mend something, now or since an earlier call.
         """
         tries = Retrying(
-            stop=stop_after_attempt(self._attempts),
+            stop=stop_after_attempt(1 if endpoint.kind is Kind.WAKE else self._attempts),
             wait=_wait_s,
             retry=retry_if_exception(_may_pass_soon),
             reraise=True,
@@ -158,9 +158,10 @@ class Sender:
         what = f"{endpoint.method} {response.request.url.path}"
         if response.status_code == httpx.codes.OK:
             try:
-                return response.json()  # type: ignore[no-any-return]
-            except ValueError:
+                body = response.json()
+            except (ValueError, RecursionError):
                 raise TransientApiError(f"{what}: the answer is not JSON") from None
+            return {"response": None} if body is None else body
         facts = decode_error(response.status_code, response.headers, response.text)
         verdict = judge(endpoint, facts)
         if verdict.family is Family.OBSERVATION:
@@ -188,9 +189,9 @@ class Sender:
     def _request(
         self, endpoint: Endpoint, tesla_id: int | None, query: Mapping[str, str] | None
     ) -> httpx.Response:
-        self._wait_for_turn()
         path = endpoint.path.partition("?")[0].replace("{id}", str(tesla_id))
         try:
+            self._wait_for_turn()
             return self._http.request(
                 endpoint.method,
                 path,
@@ -200,8 +201,9 @@ class Sender:
         except httpx.RequestError as error:
             what = f"{endpoint.method} {path}"
             raise TransientApiError(f"{what} failed: {_shown(error)}") from None
-        except LoginRequired as error:
-            self._book.put_hold(Hold("", 0, None, LOGIN_REQUIRED, str(error)))
+        except TimeoutError as error:
+            raise TransientApiError(str(error)) from None
+        except LoginRequired:  # whoever keeps the tokens has put the hold, under their lock
             raise
         except TerminalApiError as error:  # of the token endpoint
             held_until = self._now() + TOKENS_HELD
@@ -217,10 +219,11 @@ class Sender:
     ) -> httpx.Response:
         """The answer of the region that a 421 names, which is kept; the 421 if it names none."""
         facts = decode_error(response.status_code, response.headers, response.text)
-        if facts.base_url is None or facts.base_url == str(self._http.base_url).rstrip("/"):
+        here = str(self._http.base_url).rstrip("/")
+        if facts.base_url in (None, here) or not is_teslas_server(here):
             return response
-        self._http.base_url = httpx.URL(facts.base_url)
-        self._book.move_to(facts.base_url)
+        self._http.base_url = httpx.URL(facts.base_url or here)
+        self._book.move_to(facts.base_url or here)
         return self._request(endpoint, tesla_id, query)
 
     def _failed(
@@ -241,14 +244,16 @@ class Sender:
                 Hold(
                     endpoint="" if is_any_endpoint else endpoint.name,
                     tesla_id=0 if is_any_subject else tesla_id or 0,
-                    held_until=self._now() + verdict.hold_for if verdict.hold_for else None,
+                    held_until=None if verdict.hold_for is None else self._now() + verdict.hold_for,
                     code=verdict.code,
                     reason=sentence,
                 )
             )
         if verdict.family is Family.TERMINAL:
             return TerminalApiError(sentence)
-        wait_s = verdict.hold_for.total_seconds() if verdict.hold_for else facts.retry_after_s
+        wait_s = facts.retry_after_s
+        if verdict.hold_for is not None:
+            wait_s = verdict.hold_for.total_seconds()
         return TransientApiError(sentence, retry_after_s=wait_s)
 
 

@@ -6,7 +6,7 @@ a lost login ends by itself, so that what was mended goes on unasked.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum, auto
 
@@ -16,6 +16,9 @@ from tessie_pipeline.tesla.error_answers import ErrorFacts
 
 RATE_WINDOW = timedelta(minutes=1)
 """Wait after a 429 that names none: Tesla counts requests by the minute."""
+
+LIST_HELD = timedelta(minutes=15)
+"""The longest hold of the list of products."""
 
 _UNREACHABLE = frozenset({405, 408})
 _TRANSIENT = frozenset({408, 499, 540})
@@ -137,13 +140,26 @@ def judge(endpoint: Endpoint, facts: ErrorFacts) -> Verdict:
     ):
         return Verdict(Family.OBSERVATION)
     if status == 429:
-        wait = (
-            RATE_WINDOW if facts.retry_after_s is None else timedelta(seconds=facts.retry_after_s)
-        )
+        asked_s = facts.retry_after_s
+        wait = RATE_WINDOW if asked_s is None else timedelta(seconds=max(1.0, asked_s))
         return Verdict(Family.TRANSIENT, Scope.ACCOUNT, wait, RATE_LIMIT)
     if status >= 500 or status in _TRANSIENT:
         return Verdict(Family.TRANSIENT)
     for words, verdict in _BY_WORDS:
         if status in (401, 403) and words.search(facts.message):
             return verdict
-    return _BY_STATUS.get(status, _OTHER)
+    return _fitting(endpoint, _BY_STATUS.get(status, _OTHER))
+
+
+def _fitting(endpoint: Endpoint, verdict: Verdict) -> Verdict:
+    """The verdict as it fits the endpoint.
+
+    What is refused for one vehicle or site says nothing of the account, of which the list tells;
+    and without the list nothing goes on, so that it is soon tried again.
+    """
+    if endpoint.kind is not Kind.LIST:
+        is_unsure = verdict.code in ("unauthorized", "not_registered")
+        return replace(verdict, scope=Scope.CALL) if is_unsure else verdict
+    if verdict.hold_for is not None and verdict.hold_for > LIST_HELD:
+        return replace(verdict, hold_for=LIST_HELD)
+    return verdict

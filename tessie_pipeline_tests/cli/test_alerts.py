@@ -1,12 +1,14 @@
 """`tessie alerts`: the open alerts, and taking note of one by its number or id."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tessie_pipeline.cli.alerts import summary
 from tessie_pipeline.domain.alerts import Alert
+from tessie_pipeline.domain.budget import month_of
 from tessie_pipeline.domain.calls import ApiCall, Category
+from tessie_pipeline.settings import Settings
 from tessie_pipeline.store.alerts import OpenAlert, open_alerts, reconcile
 from tessie_pipeline.store.api_calls import record
 from tessie_pipeline.store.database import Database
@@ -82,11 +84,12 @@ def test_the_summary_tells_spending_and_open_alerts(
 ) -> None:
     assert alerted
     with database.rows() as connection:
-        before = summary(connection, NOON, 10.0)
+        before = summary(connection, Settings.load(TESSIE_BUDGET_USD=10), NOON)
         record(connection, ApiCall(NOON, "GET /x", 1, 200, 9, Category.DATA, 1.25))
-        after = summary(connection, NOON, 10.0)
-    assert before["Spent this month"] == "0.00 of 10.00 USD"
+        after = summary(connection, Settings.load(TESSIE_BUDGET_USD=10), NOON)
+    assert before["Spent this month"] == "0.00 of 10.00 USD, 0.00 expected at its end"
+    days_left = (month_of(NOON)[1] - NOON) / timedelta(days=1)
     assert after == {
-        "Spent this month": "1.25 of 10.00 USD",
+        "Spent this month": f"1.25 of 10.00 USD, {1.25 + 1.25 * days_left:.2f} expected at its end",
         "Open alerts": "2, 1 critical: see `tessie alerts`",
     }

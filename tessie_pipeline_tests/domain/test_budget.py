@@ -14,6 +14,7 @@ from tessie_pipeline.domain.budget import (
     Outlook,
     Spent,
     has_money,
+    history_usd,
     month_of,
     outlook,
     paced,
@@ -172,8 +173,18 @@ def test_at_the_limit_nothing_is_paid_but_the_history_reserved_for_it() -> None:
     found = month(Spent(MAY, VEHICLE_DATA, 9.93), now=now)
     assert not paced(found, BUDGET, now).is_paying
     assert not has_money(found, BUDGET, calls=3)
-    assert has_money(found, BUDGET, calls=3, is_history=True)
-    assert not has_money(found, BUDGET, calls=36, is_history=True)
+    assert history_usd(found, BUDGET, now) == pytest.approx(8 * 3 * 0.002 * BUDGET.sites)
+    spent = month(Spent(MAY, VEHICLE_DATA, 10.0), now=now)
+    assert history_usd(spent, BUDGET, now) == 0
+
+
+def test_the_past_leaves_the_cars_what_they_need() -> None:
+    nothing_known = month(now=MAY)
+    assert history_usd(nothing_known, BUDGET, MAY) == pytest.approx(BUDGET.monthly_usd / 2)
+    now = MAY + 7 * DAY
+    busy = month(*(Spent(MAY + day * DAY, VEHICLE_DATA, 0.3) for day in range(7)), now=now)
+    # 2.10 USD are spent, and 24 days more of 0.30 USD are to come.
+    assert history_usd(busy, BUDGET, now) == pytest.approx(10 - 2.1 - 7.2)
 
 
 def test_a_budget_of_nothing_pays_nothing() -> None:
@@ -199,7 +210,8 @@ def days_of_polling(
             if day >= min(month_of(now)[0], now - TRAILING - DAY)
         ]
         so_far = outlook(calls, budget, now, MAY)
-        if now == today and has_money(so_far, budget, 3 * budget.sites, is_history=True):
+        daily_usd = 3 * budget.sites * budget.price_usd
+        if now == today and history_usd(so_far, budget, now) >= daily_usd:
             book[today, CALENDAR_HISTORY] += 3 * budget.sites
         pace = paced(so_far, budget, now)
         if pace.is_paying:

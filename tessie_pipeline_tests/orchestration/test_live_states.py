@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from tessie_pipeline.orchestration.money import money
-from tessie_pipeline.orchestration.polling import poll_sites
+from tessie_pipeline.orchestration.polling import Round, close_round, poll_sites
 from tessie_pipeline.store.registries import listed_sites
 from tessie_pipeline.tesla.client import FleetApi
 from tessie_pipeline.tesla.errors import TransientApiError
@@ -274,7 +274,7 @@ def test_an_answer_that_a_killed_poll_has_left_is_stored_by_the_next(
     with known.database.rows() as connection:
         sites = listed_sites(connection)
         account = money(connection, settings(), simulator.now())
-    poll_sites(known.database, known.fleet_api, sites, account, simulator.now())
+    poll_sites(known.database, known.fleet_api, sites, account, simulator.now(), Round())
 
     simulator.set_now("2026-11-21T20:25:00+00:00")
     assert known.run("live_poll").success
@@ -297,6 +297,68 @@ def test_no_second_poll_pays_within_two_minutes(known: Pipeline, simulator: Simu
     paid = known.read("select count(*) as n from api_calls where cost_usd > 0").item()
     assert known.count("api_calls") == calls + 2, "the free list only"
     assert paid == 4, "two descriptions and two views, by the first poll"
+
+
+def test_what_was_paid_for_is_stored_whatever_stops_the_poll(
+    known: Pipeline, simulator: Simulator
+) -> None:
+    answer = known.fleet_api.live_status
+    asked: list[int] = []
+
+    def break_at_the_second(tesla_site_id: int) -> object:
+        asked.append(tesla_site_id)
+        if len(asked) == 2:
+            raise RuntimeError("a bug of ours")
+        return answer(tesla_site_id)
+
+    simulator.set_now("2026-11-21T20:20:00+00:00")
+    use(known, live_status=break_at_the_second)
+    assert not known.run("live_poll").success
+    assert known.count("energy_states") == 2 + 1
+
+
+def test_who_does_not_answer_is_asked_at_longer_and_longer_intervals(
+    known: Pipeline, simulator: Simulator
+) -> None:
+    asked: list[str] = []
+
+    def silent(_: int) -> object:
+        asked.append(f"{simulator.now():%H:%M}")
+        raise TransientApiError("504 upstream timeout")
+
+    use(known, live_status=silent)
+    with known.database.rows() as connection:
+        first = connection.scalar(sa.text("select min(tesla_site_id) from energy_sites"))
+        connection.execute(
+            sa.text("update energy_sites set removed_at = now() where tesla_site_id <> :it"),
+            {"it": first},
+        )
+        sites = {first: listed_sites(connection)[first]}
+        account = money(connection, settings(), simulator.now())
+    for minute in range(0, 300, 5):
+        simulator.set_now(f"2026-11-22T{minute // 60:02}:{minute % 60:02}:00+00:00")
+        done = Round()
+        poll_sites(known.database, known.fleet_api, sites, account, simulator.now(), done)
+        close_round(known.database, done, simulator.now())
+
+    # After 10, 20, 40, 80 and 120 minutes, and never sooner than the pace of fifteen.
+    assert asked == ["00:00", "00:15", "00:35", "01:15", "02:35", "04:35"]
+
+
+def test_a_clock_that_was_ahead_silences_nobody(known: Pipeline, simulator: Simulator) -> None:
+    simulator.set_now("2026-12-21T20:00:00+00:00")
+    assert known.run("live_poll").success
+    simulator.set_now("2026-11-21T21:00:00+00:00")
+    before = known.count("energy_states")
+
+    assert known.run("live_poll").success
+
+    assert known.count("energy_states") == before + 2
+    stretches = known.read("select last_seen_at from vehicle_availability where ended_at is null")
+    assert [f"{at:%m-%d %H:%M}" for at in stretches["last_seen_at"]] == ["11-21 21:00"] * 2
+    simulator.set_now("2026-11-21T21:20:00+00:00")
+    assert known.run("live_poll").success
+    assert known.count("energy_states") == before + 4
 
 
 def _without(body: Any, site_name: str) -> Any:

@@ -227,6 +227,12 @@ def test_the_view_of_the_budget_is_of_this_month(database: Database) -> None:
     assert (row["month"], row["calls"], row["spent_usd"]) == (start.date(), 2, 0.75)
     assert row["days_gone"] == pytest.approx((now - start) / DAY, abs=0.01)
     assert row["days_in_month"] == (end - start).days
+    # All of it was spent in the last seven days if the month is younger, else the 0.50 of now.
+    is_young = now - start < 7 * DAY
+    recent_usd, since = (7.75, start - MINUTE) if is_young else (0.5, now - 7 * DAY)
+    usd_per_day = recent_usd / max(1.0, (now - since) / DAY)
+    assert row["usd_per_day"] == pytest.approx(usd_per_day, rel=0.01)
+    assert row["forecast_usd"] == pytest.approx(0.75 + usd_per_day * ((end - now) / DAY), rel=0.01)
 
 
 def test_the_view_of_polling_has_a_row_for_each_vehicle_and_site(known: Database) -> None:

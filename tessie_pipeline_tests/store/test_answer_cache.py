@@ -49,7 +49,7 @@ def cache(database: Database) -> AnswerCache:
     return AnswerCache(database, json.dumps)
 
 
-@pytest.mark.parametrize(("age_s", "asked"), [(0, 1), (119, 1), (120, 2), (-1, 2)])
+@pytest.mark.parametrize(("age_s", "asked"), [(0, 1), (119, 1), (120, 2), (-1, 1), (-61, 2)])
 def test_an_answer_stands_for_two_minutes(cache: AnswerCache, age_s: int, asked: int) -> None:
     tesla, car = Tesla(), uuid4().hex
     cache.vehicle_data(car, NOON, tesla)

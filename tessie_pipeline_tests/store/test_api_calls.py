@@ -7,12 +7,11 @@ import pytest
 import sqlalchemy as sa
 
 from tessie_pipeline.domain.calls import ApiCall, Category
-from tessie_pipeline.store.api_calls import first_call_at, record, spending_by_hour, spent_usd
+from tessie_pipeline.store.api_calls import first_call_at, record, spending_by_hour
 from tessie_pipeline.store.api_tables import api_calls
 from tessie_pipeline.store.database import Database
 
 MAY = datetime(2026, 5, 1, tzinfo=UTC)
-JUNE = datetime(2026, 6, 1, tzinfo=UTC)
 DATA = "GET /api/1/vehicles/{id}/vehicle_data"
 CALL = ApiCall(MAY, DATA, 1_492_931_337_154_343, 200, 431, Category.DATA, 0.002, "2b1f")
 WAKE = ApiCall(MAY, "POST /api/1/vehicles/{id}/wake_up", 2, 200, 80, Category.WAKE, 0.02)
@@ -42,16 +41,8 @@ def test_a_request_is_kept_as_it_was_billed(database: Database, call: ApiCall) -
     assert ApiCall(**row) == call
 
 
-def test_a_window_holds_its_start_and_not_its_end(database: Database) -> None:
-    before, last = MAY - timedelta(microseconds=1), JUNE - timedelta(microseconds=1)
-    keep(database, *(replace(CALL, requested_at=at) for at in (before, MAY, last, JUNE)))
-    with database.rows() as connection:
-        assert spent_usd(connection, MAY, JUNE) == pytest.approx(0.004)
-
-
 def test_nothing_costs_nothing(database: Database) -> None:
     with database.rows() as connection:
-        assert spent_usd(connection, MAY, JUNE) == 0.0
         assert spending_by_hour(connection, MAY) == []
         assert first_call_at(connection) is None
 

@@ -85,7 +85,7 @@ def test_how_long_a_gap_may_be_can_be_said(database: Database) -> None:
     assert stretches(database) == [("ada", "asleep", 0, 90, None)]
 
 
-@pytest.mark.parametrize("at", [5, 4, -100])
+@pytest.mark.parametrize("at", [5, 4, -50])
 @pytest.mark.parametrize("state", ["asleep", "online"])
 def test_the_same_time_again_or_an_older_one_changes_nothing(
     database: Database, at: int, state: str
@@ -95,6 +95,15 @@ def test_the_same_time_again_or_an_older_one_changes_nothing(
     before = stretches(database)
     see(database, at, ada=state)
     assert stretches(database) == before
+
+
+def test_what_a_clock_saw_that_was_far_ahead_ends(database: Database) -> None:
+    see(database, 0, ada="asleep")
+    see(database, 5000, ada="online")
+    see(database, 10, ada="online")
+    see(database, 15, ada="online")
+    open_ones = [stretch for stretch in stretches(database) if stretch[-1] is None]
+    assert open_ones == [("ada", "online", 10, 15, None)]
 
 
 def test_a_vehicle_that_a_poll_does_not_name_stays_as_it_was(database: Database) -> None:

@@ -87,6 +87,29 @@ def test_an_outcome_without_a_decision_tells_what_was_asked(database: Database) 
     tell(database, NOON, PollOutcome(HOME, "energy_site", "no answer"), PollOutcome(CAR, "vehicle"))
     tell(database, NOON)
     assert status(database, HOME) == PollingStatus(
-        HOME, "energy_site", "live_status", "asked", NOON, None, NOON, None, "no answer", 1
+        HOME,
+        "energy_site",
+        "live_status",
+        "asked",
+        NOON,
+        None,
+        NOON,
+        None,
+        "no answer",
+        failures_in_a_row=1,
+        unanswered_in_a_row=1,
     )
+
+
+def test_attempts_count_as_unanswered_until_something_is_told(database: Database) -> None:
+    outcomes = [
+        (PollOutcome(CAR, "vehicle", "504"), (1, 1)),
+        (PollOutcome(CAR, "vehicle", is_reached=False), (0, 2)),
+        (PollOutcome(CAR, "vehicle", is_understood=False), (0, 3)),
+        (PollOutcome(CAR, "vehicle"), (0, 0)),
+    ]
+    for minute, (outcome, expected) in enumerate(outcomes):
+        tell(database, NOON + timedelta(minutes=minute), outcome)
+        found = status(database)
+        assert (found.failures_in_a_row, found.unanswered_in_a_row) == expected
     assert status(database).decision == "vehicle_data"

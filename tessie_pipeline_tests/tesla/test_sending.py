@@ -21,6 +21,7 @@ from tessie_pipeline_tests.tesla.test_client_errors import (
 
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)
 PRICES = {Category.DATA: 0.002, Category.WAKE: 0.02}
+AMERICA = "https://fleet-api.prd.na.vn.cloud.tesla.com"
 EUROPE = "https://fleet-api.prd.eu.vn.cloud.tesla.com"
 Handler = Callable[[httpx.Request], httpx.Response]
 
@@ -63,7 +64,7 @@ class World:
     def client(self, handler: Handler, attempts: int = 3) -> FleetApi:
         """A client of an account whose requests go to `handler`."""
         return FleetApi(
-            "https://fleet.example",
+            AMERICA,
             Bearer(),
             book=self,
             billing=Billing(PRICES),
@@ -147,7 +148,6 @@ def test_what_a_person_has_to_mend_is_asked_once_and_then_held(world: World, sta
     [
         (answering(402), "payment_needed", "", 0),
         (answering_as_captured("403_exceeded_limit"), "billing_limit", "", 0),
-        (answering_as_captured("412_not_registered"), "not_registered", "", 0),
         (answering(423), "account_locked", "", 0),
         (
             answering(403, {"error": "Unauthorized missing scopes"}),
@@ -158,7 +158,7 @@ def test_what_a_person_has_to_mend_is_asked_once_and_then_held(world: World, sta
         (answering(404), "not_found", "GET /api/1/vehicles/{id}/vehicle_data", 5),
         (answering(401, {"error": "mobile_access_disabled"}), "mobile_access", "", 5),
     ],
-    ids=["402", "403 limit", "412", "423", "403 scope", "404", "401 mobile access"],
+    ids=["402", "403 limit", "423", "403 scope", "404", "401 mobile access"],
 )
 def test_a_failure_stands_against_what_it_is_about(
     world: World, answer: Handler, code: str, endpoint: str, tesla_id: int
@@ -196,9 +196,10 @@ def test_one_sites_refusal_leaves_the_others_alone(world: World) -> None:
         (answering(429, "", {"Retry-After": "7"}), 7),
         (answering(429, "Retry in 45 seconds"), 45),
         (answering(429, "", {"RateLimit-Reset": "33"}), 33),
+        (answering(429, "", {"Retry-After": "0"}), 1),
         (answering(429), 60),
     ],
-    ids=["Retry-After", "in words", "RateLimit-Reset", "not said"],
+    ids=["Retry-After", "in words", "RateLimit-Reset", "at once", "not said"],
 )
 def test_a_short_wait_is_waited_to_the_second(world: World, answer: Handler, wait_s: float) -> None:
     assert world.client(one_by_one(answer, PRODUCTS)).products() == {"response": []}
@@ -247,15 +248,14 @@ def test_the_address_of_another_region_is_taken_once_and_kept(world: World) -> N
     api = world.client(answer)
     api.products()
     api.products()
-    assert asked == ["fleet.example", *["fleet-api.prd.eu.vn.cloud.tesla.com"] * 2]
+    hosts = [url.removeprefix("https://") for url in (AMERICA, EUROPE, EUROPE)]
+    assert asked == hosts
     assert world.base_urls == [EUROPE]
 
 
 def test_two_regions_that_send_each_other_the_account_end_in_an_error(world: World) -> None:
-    america = "https://fleet-api.prd.na.vn.cloud.tesla.com"
-
     def answer(request: httpx.Request) -> httpx.Response:
-        other = america if "eu" in request.url.host else EUROPE
+        other = AMERICA if "eu" in request.url.host else EUROPE
         return httpx.Response(421, json={"error": f"use base URL: {other}"})
 
     with pytest.raises(TerminalApiError, match="421"):
@@ -272,7 +272,58 @@ def test_no_token_is_sent_to_an_address_that_is_not_teslas(world: World) -> None
 
     with pytest.raises(TerminalApiError, match="421"):
         world.client(answer).products()
-    assert asked == ["fleet.example"]
+    assert asked == [AMERICA.removeprefix("https://")]
+
+
+def test_a_simulators_token_is_not_sent_to_tesla() -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.host)
+        return httpx.Response(421, json={"error": f"use base URL: {EUROPE}"})
+
+    transport = httpx.MockTransport(answer)
+    with (
+        FleetApi("http://127.0.0.1:4433", Bearer(), transport=transport) as api,
+        pytest.raises(TerminalApiError, match="421"),
+    ):
+        api.products()
+    assert asked == ["127.0.0.1"]
+
+
+def test_what_one_vehicle_is_refused_says_nothing_of_the_account(world: World) -> None:
+    for status in (401, 412):
+        with pytest.raises(TerminalApiError):
+            world.client(answering(status, {"error": "no"})).vehicle_data(status)
+        assert (world.holds[-1].endpoint, world.holds[-1].tesla_id) == (
+            "GET /api/1/vehicles/{id}/vehicle_data",
+            status,
+        )
+
+
+@pytest.mark.parametrize("status", [400, 402, 403, 404, 451])
+def test_the_list_is_soon_tried_again_whatever_refused_it(world: World, status: int) -> None:
+    api = world.client(one_by_one(answering(status, "<html>Access Denied</html>"), PRODUCTS))
+    with pytest.raises(TerminalApiError):
+        api.products()
+    world.now += timedelta(minutes=15)
+    assert api.products() == {"response": []}
+
+
+def test_waking_is_tried_once_since_every_try_is_billed(world: World) -> None:
+    with pytest.raises(TransientApiError):
+        world.client(answering(408)).wake_up(5)
+    assert len(world.calls) == 1
+
+
+@pytest.mark.parametrize("body", ["null", "[" * 100_000], ids=["null", "endless nesting"])
+def test_an_odd_answer_is_no_vehicle_that_cannot_be_reached(world: World, body: str) -> None:
+    api = world.client(answering(200, body), attempts=1)
+    if body == "null":
+        assert api.vehicle_data(5) == {"response": None}
+    else:
+        with pytest.raises(TransientApiError, match="the answer is not JSON"):
+            api.vehicle_data(5)
 
 
 def test_every_attempt_is_written_down_as_it_was_billed(world: World) -> None:
@@ -299,7 +350,6 @@ def test_every_attempt_is_written_down_as_it_was_billed(world: World) -> None:
         ("GET /api/1/products", None, 200, Category.FREE, 0.0, None),
         (*live_status, 502, Category.DATA, 0.0, "Bad Gateway"),
         (*live_status, 200, Category.DATA, 0.002, None),
-        (*wake_up, None, Category.WAKE, 0.02, "ReadTimeout"),
         (*wake_up, None, Category.WAKE, 0.02, "ReadTimeout"),
     ]
     assert world.calls[0].txid == "abc"
