@@ -10,7 +10,7 @@ demo: $(READY) ## Run the main job on a simulated household.
 	@$(BIN)/tessie demo
 
 test: $(READY) ## Run the tests.
-	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist loadfile $(ARGS)
 
 check: $(READY) ## Lint, type-check, and hold the layers.
 	@$(BIN)/ruff format --check .
