@@ -6,6 +6,7 @@ here: what a setting leads to (starting a server, sealing a token).
 
 import os
 import re
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import available_timezones
@@ -113,8 +114,8 @@ HttpUrl = Annotated[str, AfterValidator(_http_url)]
 class Settings(BaseSettings):
     """What the environment says; secrets are `SecretStr` and never show in a `repr`.
 
-    Prices are in US dollars per request (fleet API billing page of 2026-01-10); a rate of 0
-    switches that limit off. `time_zone` is for sites that Tesla gives none for.
+    Prices are in US dollars per request, as Tesla's billing page had them on `prices_as_of`; a rate
+    of 0 switches that limit off. `time_zone` is for sites that Tesla gives none for.
     """
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
@@ -149,6 +150,7 @@ class Settings(BaseSettings):
     requests_per_second: int = Field(1, ge=0, validation_alias="TESSIE_REQUESTS_PER_SECOND")
     are_lists_free: bool = Field(True, validation_alias="TESSIE_LIST_CALLS_FREE")
     are_energy_calls_free: bool = Field(False, validation_alias="TESSIE_ENERGY_CALLS_FREE")
+    prices_as_of: date = Field(date(2026, 1, 10), validation_alias="TESSIE_PRICES_AS_OF")
     price_data_usd: float = Field(0.002, ge=0, validation_alias="TESSIE_PRICE_DATA_USD")
     price_wake_usd: float = Field(0.02, ge=0, validation_alias="TESSIE_PRICE_WAKE_USD")
     price_command_usd: float = Field(0.001, ge=0, validation_alias="TESSIE_PRICE_COMMAND_USD")

@@ -1,6 +1,7 @@
 """Settings: where they come from, what is wrong with a wrong one, and what never shows."""
 
 import traceback
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,7 @@ def test_each_variable_sets_what_it_names(monkeypatch: pytest.MonkeyPatch) -> No
         "TESSIE_ENERGY_CALLS_FREE": "true",
         "TESSIE_BUDGET_USD": "25",
         "TESSIE_ALERT_WEBHOOK": "https://hooks.example/hush",
+        "TESSIE_PRICES_AS_OF": "2027-02-03",
         "TESSIE_PRICE_DATA_USD": "0",
         "TESSIE_PRICE_WAKE_USD": "0.05",
         "TESSIE_PRICE_COMMAND_USD": "1",
@@ -95,6 +97,7 @@ def test_each_variable_sets_what_it_names(monkeypatch: pytest.MonkeyPatch) -> No
     assert settings.redirect_uri == "http://localhost:9000/back"
     assert (settings.are_lists_free, settings.are_energy_calls_free) == (False, True)
     assert settings.budget_usd == 25
+    assert settings.prices_as_of == date(2027, 2, 3)
     assert settings.alert_webhook is not None
     assert settings.alert_webhook.get_secret_value() == "https://hooks.example/hush"
 
@@ -115,6 +118,7 @@ WRONG = {
     "TESSIE_TIME_ZONE": ("Germany", "IANA time zone such as Europe/Berlin"),
     "TESSIE_REQUESTS_PER_MINUTE": ("many", "integer"),
     "TESSIE_REQUESTS_PER_SECOND": ("-1", "greater than or equal to 0"),
+    "TESSIE_PRICES_AS_OF": ("lately", "date"),
     "TESSIE_PRICE_DATA_USD": ("free", "number"),
     "TESSIE_PRICE_WAKE_USD": ("nan", "greater than or equal to 0"),
     "TESSIE_PRICE_COMMAND_USD": ("-0.1", "greater than or equal to 0"),

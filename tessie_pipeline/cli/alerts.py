@@ -41,11 +41,12 @@ def summary(connection: sa.Connection, settings: Settings, now: datetime) -> dic
 
     month = money(connection, settings, now).month
     spent = f"{month.spent_usd:.2f} of {settings.budget_usd:.2f} USD"
+    forecast = f"{month.forecast_usd:.2f} expected at its end"
     alerts = open_alerts(connection)
     critical = sum(alert.severity == "critical" for alert in alerts)
     counted = f"{len(alerts)}, {critical} critical: see `tessie alerts`" if alerts else "none"
     return {
-        "Spent this month": f"{spent}, {month.forecast_usd:.2f} expected at its end",
+        "Spent this month": f"{spent}, {forecast} (prices of {settings.prices_as_of})",
         "Open alerts": counted,
     }
 

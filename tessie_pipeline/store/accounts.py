@@ -3,8 +3,8 @@
 Not here: how tokens are renewed, and when.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
@@ -25,7 +25,6 @@ LOCK_PATIENCE_S = 120
 HOLDER_PATIENCE_S = 60
 """After so long without a statement Postgres takes the lock from a process that hangs."""
 
-_LOCK_NOT_AVAILABLE = "55P03"
 _TOKEN_COLUMNS = (
     "tesla_refresh_token_encrypted", "encryption_iv", "encryption_tag",
     "access_token_encrypted", "access_token_iv", "access_token_tag",
@@ -199,24 +198,10 @@ class SealedTokens:
         facts = self.facts()
         return None if facts is None else facts.is_simulated
 
-    @contextmanager
-    def _locking(self) -> Iterator[sa.Connection]:
-        """A durable transaction that neither waits for a lock nor keeps one for ever."""
-        limits = {
-            "lock_timeout": f"{LOCK_PATIENCE_S}s",
-            "idle_in_transaction_session_timeout": f"{HOLDER_PATIENCE_S}s",
-        }
-        try:
-            with self.database.rows() as connection:
-                for name, value in limits.items():
-                    connection.execute(sa.select(sa.func.set_config(name, value, True)))
-                yield connection
-        except sa.exc.OperationalError as error:
-            if getattr(error.orig, "pgcode", None) != _LOCK_NOT_AVAILABLE:
-                raise
-            raise TimeoutError(
-                f"Others have been renewing the account's tokens for {LOCK_PATIENCE_S} seconds"
-            ) from None
+    def _locking(self) -> AbstractContextManager[sa.Connection]:
+        """A durable transaction on the account."""
+        busy = "Others have been renewing the account's tokens"
+        return self.database.locking_rows(LOCK_PATIENCE_S, HOLDER_PATIENCE_S, busy)
 
     def _read(self, connection: sa.Connection, query: sa.Select[Any]) -> tuple[UUID, Tokens]:
         row = connection.execute(query).mappings().first()

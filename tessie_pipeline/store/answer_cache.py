@@ -5,8 +5,8 @@ finds what the first was given. Not here: what answers mean, and who may be aske
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -22,8 +22,6 @@ CLOCKS_DIFFER = timedelta(minutes=1)
 
 LOCK_PATIENCE_S, HOLDER_PATIENCE_S = 180, 600
 """How long a process waits for another that asks, and how long one that hangs is let ask."""
-
-_LOCK_NOT_AVAILABLE = "55P03"
 
 
 @dataclass(frozen=True)
@@ -83,23 +81,9 @@ class AnswerCache:
         key = {"site_id": site_id, "kind": kind}
         return self._through(energy_data_cache, key, now, ask, time_to_live)
 
-    @contextmanager
-    def _turn(self) -> Iterator[sa.Connection]:
-        limits = {
-            "lock_timeout": f"{LOCK_PATIENCE_S}s",
-            "idle_in_transaction_session_timeout": f"{HOLDER_PATIENCE_S}s",
-        }
-        try:
-            with self.database.rows() as connection:
-                for name, value in limits.items():
-                    connection.execute(sa.select(sa.func.set_config(name, value, True)))
-                yield connection
-        except sa.exc.OperationalError as error:
-            if getattr(error.orig, "pgcode", None) != _LOCK_NOT_AVAILABLE:
-                raise
-            raise TimeoutError(
-                f"Others have been asking for the same for {LOCK_PATIENCE_S} seconds"
-            ) from None
+    def _turn(self) -> AbstractContextManager[sa.Connection]:
+        busy = "Others have been asking for the same"
+        return self.database.locking_rows(LOCK_PATIENCE_S, HOLDER_PATIENCE_S, busy)
 
     def _through(
         self,

@@ -14,6 +14,8 @@ import sqlalchemy as sa
 
 APPLICATION_NAME = "tessie"
 
+_LOCK_NOT_AVAILABLE = "55P03"
+
 
 class Database:
     """One Postgres database (15 or newer), by its URL; the `repr` hides the password."""
@@ -47,6 +49,32 @@ class Database:
         """One transaction for statements on rows: committed at the end, rolled back on error."""
         with self.engine.begin() as connection:
             yield connection
+
+    @contextmanager
+    def locking_rows(self, lock_s: int, holder_s: int, busy: str) -> Iterator[sa.Connection]:
+        """As `rows`, neither waiting for a lock nor keeping one for ever.
+
+        Args:
+            lock_s: how long it waits for a lock of others.
+            holder_s: after so long without a statement Postgres ends the transaction.
+            busy: what the error says when others have held a lock for too long.
+
+        Raises:
+            TimeoutError: they have.
+        """
+        limits = {
+            "lock_timeout": f"{lock_s}s",
+            "idle_in_transaction_session_timeout": f"{holder_s}s",
+        }
+        try:
+            with self.rows() as connection:
+                for name, value in limits.items():
+                    connection.execute(sa.select(sa.func.set_config(name, value, True)))
+                yield connection
+        except sa.exc.OperationalError as error:
+            if getattr(error.orig, "pgcode", None) != _LOCK_NOT_AVAILABLE:
+                raise
+            raise TimeoutError(f"{busy} for {lock_s} seconds") from None
 
     @contextmanager
     def frames(self) -> Iterator[adbc.Connection]:

@@ -87,9 +87,13 @@ def test_the_summary_tells_spending_and_open_alerts(
         before = summary(connection, Settings.load(TESSIE_BUDGET_USD=10), NOON)
         record(connection, ApiCall(NOON, "GET /x", 1, 200, 9, Category.DATA, 1.25))
         after = summary(connection, Settings.load(TESSIE_BUDGET_USD=10), NOON)
-    assert before["Spent this month"] == "0.00 of 10.00 USD, 0.00 expected at its end"
+    assert (
+        before["Spent this month"]
+        == "0.00 of 10.00 USD, 0.00 expected at its end (prices of 2026-01-10)"
+    )
     days_left = (month_of(NOON)[1] - NOON) / timedelta(days=1)
     assert after == {
-        "Spent this month": f"1.25 of 10.00 USD, {1.25 + 1.25 * days_left:.2f} expected at its end",
+        "Spent this month": f"1.25 of 10.00 USD, {1.25 + 1.25 * days_left:.2f} expected at its end "
+        "(prices of 2026-01-10)",
         "Open alerts": "2, 1 critical: see `tessie alerts`",
     }
