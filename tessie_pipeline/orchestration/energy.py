@@ -93,7 +93,7 @@ def energy_history(
             missing,
             clock,
             context.log,
-            affordable=lambda: account().history_calls(clock()),
+            affordable=lambda: account().history_calls,
         )
         keep_aside(database, "calendar_history", result.refused)
         retry_if_transient(result.failures.values(), context.retry_number)

@@ -63,7 +63,7 @@ class Download:
         shorter: how many were not, since what is stored knows more of their day.
         refused: those that are not the answer to what was asked.
         failures: what was asked and not answered, with the error.
-        not_asked: how many were left out after a failure.
+        not_asked: how many were left out after a failure, or for want of money.
     """
 
     kept: int = 0
@@ -136,11 +136,11 @@ def download(
             log.warning("The budget allows no more than %d of %d requests", number, len(missing))
             result.not_asked += len(missing) - number
             break
-        allowed -= 1
         site = wanted.tesla_site_id
         if (site, wanted.kind) in refused or failed_in_a_row[site] == FAILURES_IN_A_ROW:
             result.not_asked += 1
             continue
+        allowed -= 1
         try:
             body = fleet_api.calendar_history(site, wanted.kind, wanted.day, wanted.zone)
         except TerminalApiError as error:

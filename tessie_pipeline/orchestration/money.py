@@ -25,23 +25,21 @@ UNLIMITED = 1_000_000_000
 
 @dataclass(frozen=True)
 class Money:
-    """The month's outlook, and the pace at which calls stay within the budget."""
+    """The month's outlook, and the pace at which calls stay within the budget.
+
+    `history_calls` is how many calls for history are affordable.
+    """
 
     budget: Budget
     month: Outlook
     pace: Pace
     are_sites_free: bool
+    history_calls: int
 
     @property
     def site_pace(self) -> Pace:
         """The pace of calls to energy sites, which the budget does not bind if they are free."""
         return Pace() if self.are_sites_free else self.pace
-
-    def history_calls(self, now: datetime) -> int:
-        """How many calls for history are affordable now."""
-        if self.are_sites_free or self.budget.price_usd == 0:
-            return UNLIMITED
-        return int(history_usd(self.month, self.budget, now) / self.budget.price_usd)
 
     def described(self) -> dict[str, float]:
         """Figures for a person, US dollars."""
@@ -67,4 +65,8 @@ def money(connection: sa.Connection, settings: Settings, now: datetime) -> Money
         for hour, endpoint, cost_usd in spending_by_hour(connection, start)
     ]
     month = outlook(calls, budget, now, polling_since=first_call_at(connection))
-    return Money(budget, month, paced(month, budget, now), are_sites_free)
+    is_history_free = are_sites_free or budget.price_usd == 0
+    history_calls = (
+        UNLIMITED if is_history_free else int(history_usd(month, budget, now) / budget.price_usd)
+    )
+    return Money(budget, month, paced(month, budget, now), are_sites_free, history_calls)

@@ -186,8 +186,7 @@ def _round(
         answer = subject.through_cache(None)
         memory = _memory(answer, status, now)
         unanswered = status.unanswered_in_a_row if status else 0
-        past_of_it = _Past(_asked_at(answer, status, now), unanswered)
-        decision = decide(subject, memory, past_of_it)
+        decision = decide(subject, memory, _Past(_asked_at(answer, status, now), unanswered))
         done.decisions[subject.tesla_id] = decision
         decided.append(
             PollDecision(
@@ -199,10 +198,10 @@ def _round(
             )
         )
         answers = [answer]
-        if decision.call in _PAID:
-            answers.append(_asked(done, subject, answer, now))
+        if decision.call in _PAID and (new := _asked(done, subject, answer, now)) != answer:
+            answers.append(new)
         for came in answers:
-            if _is_unsaved(came, status) and (came is answer or came != answer):
+            if _is_unsaved(came, status):
                 done.answers.append((subject.tesla_id, came.body))
                 memory = _memory(came, status, now, memory)
                 outcome = PollOutcome(

@@ -5,7 +5,8 @@ when a call is worth its price.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Self
 from zoneinfo import ZoneInfo
 
@@ -22,7 +23,6 @@ from tessie_pipeline.tesla.sending import (
     Now,
     Recorded,
     Sender,
-    this_machines_clock,
 )
 
 LOCATION = "location_data"
@@ -38,6 +38,8 @@ VEHICLE_DATA_ENDPOINTS = (
 """Sub-states of one `vehicle_data` request; without `location_data` no coordinates come."""
 
 ATTEMPTS = 3
+
+_wall_clock: Now = partial(datetime.now, UTC)
 
 
 class FleetApi:
@@ -58,7 +60,7 @@ class FleetApi:
         wait_for_turn: Callable[[], object] = lambda: None,
         attempts: int = ATTEMPTS,
         sub_states: Sequence[str] = VEHICLE_DATA_ENDPOINTS,
-        now: Now = this_machines_clock,
+        now: Now = _wall_clock,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         """Talk to `base_url`.

@@ -15,8 +15,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import httpx
 
 from tessie_pipeline.tesla.answers import Answer, Text, UndecodableAnswer, read
-from tessie_pipeline.tesla.error_answers import ErrorFacts, decode_error
+from tessie_pipeline.tesla.error_answers import ErrorFacts, decode_error, is_teslas_server
 from tessie_pipeline.tesla.errors import TerminalApiError, TransientApiError
+from tessie_pipeline.tesla.sending import TIMEOUT
 
 REGIONS = {
     "NA": "https://fleet-api.prd.na.vn.cloud.tesla.com",
@@ -36,10 +37,8 @@ SCOPES = {
 """The scopes that are asked for, and what a missing one costs."""
 
 PARTNER_SCOPES = "openid vehicle_device_data vehicle_location energy_device_data"
-TIMEOUT = httpx.Timeout(30, connect=10)
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1"})
-_TESLA = re.compile(r"https://[a-z0-9.-]+\.tesla\.(com|cn)")
 _WORD = re.compile(r"[A-Za-z_]{1,40}")
 _PAGE = "<!doctype html><meta charset=utf-8><title>tessie</title><p>{sentence}"
 
@@ -196,14 +195,14 @@ def find_region(
     try:
         facts, text = _asked_region(base_url, access_token, transport)
         if facts and facts.base_url and facts.base_url != base_url:
-            if not _TESLA.fullmatch(base_url):
+            if not is_teslas_server(base_url):
                 return Region(facts.base_url, _name_of(facts.base_url))
             base_url = facts.base_url
             facts, text = _asked_region(base_url, access_token, transport)
         if facts is None:
             found = read(_Enveloped, text).response
             told = found.fleet_api_base_url.rstrip("/")
-            if _TESLA.fullmatch(base_url) and not _TESLA.fullmatch(told):
+            if is_teslas_server(base_url) and not is_teslas_server(told):
                 return _untold(base_url, f"{base_url} names a server that is not Tesla's.")
             return Region(told, (found.region or "").upper() or None)
     except (TransientApiError, UndecodableAnswer):

@@ -7,7 +7,7 @@ what errors mean (`verdicts`).
 
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import httpx
@@ -220,10 +220,11 @@ class Sender:
         """The answer of the region that a 421 names, which is kept; the 421 if it names none."""
         facts = decode_error(response.status_code, response.headers, response.text)
         here = str(self._http.base_url).rstrip("/")
-        if facts.base_url in (None, here) or not is_teslas_server(here):
+        there = facts.base_url
+        if there is None or there == here or not is_teslas_server(here):
             return response
-        self._http.base_url = httpx.URL(facts.base_url or here)
-        self._book.move_to(facts.base_url or here)
+        self._http.base_url = httpx.URL(there)
+        self._book.move_to(there)
         return self._request(endpoint, tesla_id, query)
 
     def _failed(
@@ -272,11 +273,6 @@ class NoBook:
 
     def move_to(self, base_url: str) -> None:
         """Forget it."""
-
-
-def this_machines_clock() -> datetime:
-    """The present in UTC."""
-    return datetime.now(UTC)
 
 
 def _may_pass_soon(error: BaseException) -> bool:
