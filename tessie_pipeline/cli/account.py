@@ -5,7 +5,8 @@ tokens (`key_rotation`).
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -24,11 +25,15 @@ from tessie_pipeline.domain.tokens import EARLY
 from tessie_pipeline.settings import Settings
 from tessie_pipeline.store import migrations
 from tessie_pipeline.store.accounts import NoAccountError
+from tessie_pipeline.store.call_book import StoredCalls
 from tessie_pipeline.store.holds import standing_holds
+from tessie_pipeline.store.rate_limit import shared_pace
 from tessie_pipeline.store.sealing import SealError
 from tessie_pipeline.tesla import login
 from tessie_pipeline.tesla.auth import TokenEndpoint
+from tessie_pipeline.tesla.endpoints import Billing
 from tessie_pipeline.tesla.errors import FleetApiError
+from tessie_pipeline.tesla.recording import Recorded, Transport, unrecorded, wall_clock
 
 WHERE_TO_REGISTER = ("NA", "EU")
 """Regions of one Tesla application; China's is another one, at tesla.cn."""
@@ -38,8 +43,13 @@ WHERE_TO_REGISTER = ("NA", "EU")
 class Application:
     """The Tesla application, as the settings name it; the `repr` hides its secret."""
 
-    endpoint: TokenEndpoint
+    token_url: str
+    client_id: str
     client_secret: str | None = field(repr=False)
+
+    def endpoint(self, transport: Transport) -> TokenEndpoint:
+        """Where its tokens come from."""
+        return TokenEndpoint(self.token_url, self.client_id, transport)
 
     def secret(self) -> str:
         """Its secret, for requests that need one."""
@@ -64,8 +74,17 @@ def application_of(settings: Settings, *, needs_secret: bool) -> Application:
             f"Set {' and '.join(missing)} to what your Tesla application has, in the environment "
             f"or in {settings.home / '.env'}; docs/tesla-setup.md says how to make one"
         )
-    endpoint = TokenEndpoint(settings.token_url, str(client_id))
-    return Application(endpoint, client_secret)
+    return Application(settings.token_url, str(client_id), client_secret)
+
+
+@contextmanager
+def recorded(env: Environment) -> Iterator[Transport]:
+    """A way to Tesla for requests that no run makes: at the common rate, and into the book."""
+    settings = env.settings
+    book = StoredCalls(env.database, env.tokens(), wall_clock)
+    rates = settings.requests_per_minute, settings.requests_per_second
+    with shared_pace(env.database, *rates) as wait_for_turn:
+        yield lambda: Recorded(unrecorded(), book, Billing(), wait_for_turn, wall_clock)
 
 
 def ask_secret(text: str) -> str:
@@ -156,16 +175,20 @@ def register(console: Console, domain: str, regions: Sequence[str]) -> None:
     if not regions and "fleet_api_url" in settings.model_fields_set:
         urls = {"TESSIE_FLEET_API_URL": settings.fleet_api_url}
     refused = 0
-    for region, url in urls.items():
-        try:
-            token = application.endpoint.partner_token(
-                application.secret(), url, login.PARTNER_SCOPES
-            )
-            login.register(url, token, domain)
-            say(console, f"{region}: {domain} is registered at {url}.")
-        except FleetApiError as error:
-            refused += 1
-            say(console, f"{region}: not registered at {url}: {error}")
+    with environment() as env:
+        migrations.upgrade(env.database)
+        with recorded(env) as transport:
+            endpoint = application.endpoint(transport)
+            for region, url in urls.items():
+                try:
+                    token = endpoint.partner_token(
+                        application.secret(), url, login.PARTNER_SCOPES
+                    )
+                    login.register(url, token, domain, transport)
+                    say(console, f"{region}: {domain} is registered at {url}.")
+                except FleetApiError as error:
+                    refused += 1
+                    say(console, f"{region}: not registered at {url}: {error}")
     if refused and (regions or refused == len(urls)):
         raise CliError("The application is not registered everywhere it should be")
 

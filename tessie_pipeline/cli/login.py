@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 
-from tessie_pipeline.cli.account import application_of, ask_secret, say
+from tessie_pipeline.cli.account import application_of, ask_secret, recorded, say
 from tessie_pipeline.cli.environment import CliError, environment, prepare
 from tessie_pipeline.domain.tokens import Tokens
 from tessie_pipeline.settings import Settings
@@ -41,17 +41,20 @@ def log_in(
         before = account.facts()
         if has_refresh_token:
             given = ask_secret("Refresh token")
-            base_url = _first_url(settings, before, given)
-            tokens = application.endpoint.exchange(Tokens(given))
         else:
-            code = _code(console, settings, opens_browser=opens_browser, is_pasted=is_pasted)
-            base_url = _first_url(settings, before, code)
-            tokens = application.endpoint.exchange_code(
-                code, application.secret(), base_url, settings.redirect_uri
-            )
-        claims = read_claims(tokens.access_token or "")
-        account.log_in(tokens, **_known(claims, base_url))
-        region = login.find_region(base_url, tokens.access_token or "")
+            given = _code(console, settings, opens_browser=opens_browser, is_pasted=is_pasted)
+        base_url = _first_url(settings, before, given)
+        with recorded(env) as transport:
+            endpoint = application.endpoint(transport)
+            if has_refresh_token:
+                tokens = endpoint.exchange(Tokens(given))
+            else:
+                tokens = endpoint.exchange_code(
+                    given, application.secret(), base_url, settings.redirect_uri
+                )
+            claims = read_claims(tokens.access_token or "")
+            account.log_in(tokens, **_known(claims, base_url))
+            region = login.find_region(base_url, tokens.access_token or "", transport)
         account.remember(fleet_api_url=region.fleet_api_url)
         if region.name is not None:
             account.remember(region=region.name)

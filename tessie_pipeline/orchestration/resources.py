@@ -19,6 +19,7 @@ from tessie_pipeline.store.rate_limit import shared_pace
 from tessie_pipeline.tesla.auth import TeslaAuth, TokenEndpoint
 from tessie_pipeline.tesla.client import LOCATION, VEHICLE_DATA_ENDPOINTS, FleetApi
 from tessie_pipeline.tesla.endpoints import Billing, Kind
+from tessie_pipeline.tesla.recording import Recorded, unrecorded
 
 Clock = Callable[[], datetime]
 """Gives the present in UTC."""
@@ -66,9 +67,14 @@ def connect_fleet_api(settings: Settings, database: Database, clock: Clock) -> I
         SettingsError: ENCRYPTION_KEY or TESLA_CLIENT_ID is not set.
     """
     tokens = SealedTokens(database, settings.require("encryption_key"))
-    endpoint = TokenEndpoint(settings.token_url, settings.require("tesla_client_id"))
     facts = tokens.facts()
     book = StoredCalls(database, tokens, clock)
+    endpoint = TokenEndpoint(
+        settings.token_url,
+        settings.require("tesla_client_id"),
+        # Whoever renews holds the account's lock, and does not wait for a turn with it.
+        lambda: Recorded(unrecorded(), book, Billing(), lambda: None, clock),
+    )
     rates = settings.requests_per_minute, settings.requests_per_second
     with (
         shared_pace(database, *rates) as wait_for_turn,
@@ -100,6 +106,8 @@ def billing(settings: Settings) -> Billing:
             Category.COMMAND: settings.price_command_usd,
         },
         categories={
+            Kind.SIGN_IN: Category.FREE,
+            Kind.ACCOUNT: Category.FREE,
             Kind.LIST: Category.FREE if settings.are_lists_free else Category.DATA,
             Kind.VEHICLE: Category.DATA,
             Kind.ENERGY: Category.FREE if settings.are_energy_calls_free else Category.DATA,

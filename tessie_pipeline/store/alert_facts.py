@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from tessie_pipeline.domain.alerts import Facts, Pause, Source, Spend
+from tessie_pipeline.domain.calls import Category
 from tessie_pipeline.store.api_tables import (
     api_calls,
     api_holds,
@@ -21,6 +22,9 @@ from tessie_pipeline.store.tables import (
 
 LINGERING = timedelta(days=1)
 """A hold that has ended counts for so long, unless an answer has come since."""
+
+MONEY = ("billing_limit", "payment_needed")
+"""Holds that only an answer ends which is paid for: the list may come without money, too."""
 
 
 def read_facts(
@@ -46,6 +50,8 @@ def _pauses(connection: sa.Connection, now: datetime) -> list[Pause]:
     has_answered = sa.exists().where(
         call.requested_at >= hold.held_until,
         call.status == 200,
+        call.endpoint.contains("/api/1/"),
+        sa.or_(call.category != Category.FREE, hold.code.not_in(MONEY)),
         sa.or_(hold.endpoint == "", hold.endpoint == call.endpoint),
         sa.or_(hold.tesla_id == 0, hold.tesla_id == call.tesla_id),
     )

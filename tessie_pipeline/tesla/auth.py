@@ -16,8 +16,10 @@ from pydantic import Field, StringConstraints
 
 from tessie_pipeline.domain.tokens import Tokens
 from tessie_pipeline.tesla.answers import Answer, UndecodableAnswer, read
+from tessie_pipeline.tesla.endpoints import TOKEN
 from tessie_pipeline.tesla.error_answers import decode_error
 from tessie_pipeline.tesla.errors import FleetApiError, TerminalApiError, TransientApiError
+from tessie_pipeline.tesla.recording import Transport, extensions, unrecorded
 
 TIMEOUT = httpx.Timeout(15, connect=5)
 """Of a request to the token endpoint; others wait for the account's lock meanwhile."""
@@ -83,6 +85,7 @@ class TokenEndpoint:
 
     url: str
     client_id: str
+    transport: Transport = unrecorded
 
     def exchange(self, tokens: Tokens) -> Tokens:
         """Spend the single-use refresh token on a new pair.
@@ -127,8 +130,8 @@ class TokenEndpoint:
     def _ask(self, model: type[_AnswerT], fields: Mapping[str, str]) -> _AnswerT:
         form = {**fields, "client_id": self.client_id}
         try:
-            with httpx.Client(http2=True, timeout=TIMEOUT) as http:
-                response = http.post(self.url, data=form)
+            with httpx.Client(transport=self.transport(), timeout=TIMEOUT) as http:
+                response = http.post(self.url, data=form, extensions=extensions(TOKEN))
         except httpx.RequestError as error:
             raise TransientApiError(f"The token endpoint did not answer: {error!r}") from None
         if response.status_code != httpx.codes.OK:

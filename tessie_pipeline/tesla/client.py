@@ -5,8 +5,7 @@ when a call is worth its price.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, timedelta
-from functools import partial
+from datetime import date, timedelta
 from typing import Self
 from zoneinfo import ZoneInfo
 
@@ -16,14 +15,15 @@ from tessie_pipeline.domain.days import day_start
 from tessie_pipeline.tesla import endpoints
 from tessie_pipeline.tesla.endpoints import Billing
 from tessie_pipeline.tesla.history_check import HistoryKind
-from tessie_pipeline.tesla.sending import (
-    TIMEOUT,
+from tessie_pipeline.tesla.recording import (
     CallBook,
     NoBook,
     Now,
     Recorded,
-    Sender,
+    unrecorded,
+    wall_clock,
 )
+from tessie_pipeline.tesla.sending import TIMEOUT, Sender
 
 LOCATION = "location_data"
 VEHICLE_DATA_ENDPOINTS = (
@@ -38,8 +38,6 @@ VEHICLE_DATA_ENDPOINTS = (
 """Sub-states of one `vehicle_data` request; without `location_data` no coordinates come."""
 
 ATTEMPTS = 3
-
-_wall_clock: Now = partial(datetime.now, UTC)
 
 
 class FleetApi:
@@ -60,7 +58,7 @@ class FleetApi:
         wait_for_turn: Callable[[], object] = lambda: None,
         attempts: int = ATTEMPTS,
         sub_states: Sequence[str] = VEHICLE_DATA_ENDPOINTS,
-        now: Now = _wall_clock,
+        now: Now = wall_clock,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         """Talk to `base_url`.
@@ -78,15 +76,15 @@ class FleetApi:
         """
         book = book or NoBook()
         self._sub_states = ";".join(sub_states)
-        sending = transport or httpx.HTTPTransport(http2=True)
+        transport = transport or unrecorded()
         self._http = httpx.Client(
             base_url=base_url,
             auth=auth,
             timeout=TIMEOUT,
             follow_redirects=False,
-            transport=Recorded(sending, book, billing or Billing(), now),
+            transport=Recorded(transport, book, billing or Billing(), wait_for_turn, now),
         )
-        self._sender = Sender(self._http, book, wait_for_turn, attempts, now)
+        self._sender = Sender(self._http, book, attempts, now)
 
     def __enter__(self) -> Self:
         return self

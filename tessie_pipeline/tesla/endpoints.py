@@ -11,6 +11,8 @@ from tessie_pipeline.domain.calls import Category
 class Kind(StrEnum):
     """What an endpoint reaches."""
 
+    SIGN_IN = "sign_in"
+    ACCOUNT = "account"
     LIST = "list"
     VEHICLE = "vehicle"
     ENERGY = "energy"
@@ -31,6 +33,9 @@ class Endpoint:
         return f"{self.method} {self.path}"
 
 
+TOKEN = Endpoint("POST", "/oauth2/v3/token", Kind.SIGN_IN)
+REGION = Endpoint("GET", "/api/1/users/region", Kind.ACCOUNT)
+PARTNER_ACCOUNTS = Endpoint("POST", "/api/1/partner_accounts", Kind.ACCOUNT)
 PRODUCTS = Endpoint("GET", "/api/1/products", Kind.LIST)
 VEHICLE_DATA = Endpoint("GET", "/api/1/vehicles/{id}/vehicle_data", Kind.VEHICLE)
 WAKE_UP = Endpoint("POST", "/api/1/vehicles/{id}/wake_up", Kind.WAKE)
@@ -56,6 +61,8 @@ class Billing:
     prices_usd: Mapping[Category, float] = field(default_factory=dict)
     categories: Mapping[Kind, Category] = field(
         default_factory=lambda: {
+            Kind.SIGN_IN: Category.FREE,
+            Kind.ACCOUNT: Category.FREE,
             Kind.LIST: Category.FREE,
             Kind.VEHICLE: Category.DATA,
             Kind.ENERGY: Category.DATA,

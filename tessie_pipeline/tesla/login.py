@@ -15,8 +15,10 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import httpx
 
 from tessie_pipeline.tesla.answers import Answer, Text, UndecodableAnswer, read
+from tessie_pipeline.tesla.endpoints import PARTNER_ACCOUNTS, REGION, Endpoint
 from tessie_pipeline.tesla.error_answers import ErrorFacts, decode_error, is_teslas_server
 from tessie_pipeline.tesla.errors import TerminalApiError, TransientApiError
+from tessie_pipeline.tesla.recording import Transport, extensions, unrecorded
 from tessie_pipeline.tesla.sending import TIMEOUT
 
 REGIONS = {
@@ -58,6 +60,10 @@ class Region:
     remark: str = ""
 
 
+class OtherLoginError(TerminalApiError):
+    """The answer is not that of this login."""
+
+
 class _RegionAnswer(Answer):
     region: Text | None = None
     fleet_api_base_url: Text
@@ -94,7 +100,7 @@ def code_in(redirected_to: str, state: str) -> str:
     fields = dict(parse_qsl(redirected_to.strip().partition("?")[2].partition("#")[0]))
     given = fields.get("state", "").encode("utf-8", "replace")
     if not hmac.compare_digest(given, state.encode()):
-        raise TerminalApiError("This is not the answer to this login: run `tessie login` again")
+        raise OtherLoginError("This is not the answer to this login: run `tessie login` again")
     if "error" in fields:
         word = fields["error"] if _WORD.fullmatch(fields["error"]) else "it gave no reason"
         raise TerminalApiError(f"Tesla did not grant access: {word}")
@@ -134,7 +140,7 @@ class CallbackListener:
         self._server.server_close()
 
     def wait(self, state: str, patience_s: float) -> str:
-        """The authorization code of the first request to the redirect address.
+        """The authorization code of the first answer to this login.
 
         Raises:
             TerminalApiError: as `code_in`, or nobody came.
@@ -151,11 +157,13 @@ class CallbackListener:
         return self._answer
 
     def _take(self, redirected_to: str) -> tuple[int, str]:
-        """Status and sentence for the browser; only the redirect address counts as an answer."""
+        """Status and sentence for the browser; what is of another login does not end this one."""
         if redirected_to.partition("?")[0] != self._path:
             return 404, "There is nothing here."
         try:
             self._answer = code_in(redirected_to, self._state)
+        except OtherLoginError as error:
+            return 400, str(error)
         except TerminalApiError as error:
             self._answer = error
             return 400, str(error)
@@ -184,21 +192,19 @@ class CallbackListener:
         return Handler
 
 
-def find_region(
-    base_url: str, access_token: str, transport: httpx.BaseTransport | None = None
-) -> Region:
+def find_region(base_url: str, access_token: str, transport: Transport = unrecorded) -> Region:
     """The account's region, by `/users/region` of `base_url` or of the server a 421 names.
 
     Where Tesla does not tell, it is `base_url` with a remark that says why. A 421 of a server that
     is not Tesla's (the simulator, a proxy) sends the token nowhere else.
     """
     try:
-        facts, text = _asked_region(base_url, access_token, transport)
+        facts, text = _sent(REGION, base_url, access_token, transport)
         if facts and facts.base_url and facts.base_url != base_url:
             if not is_teslas_server(base_url):
                 return Region(facts.base_url, _name_of(facts.base_url))
             base_url = facts.base_url
-            facts, text = _asked_region(base_url, access_token, transport)
+            facts, text = _sent(REGION, base_url, access_token, transport)
         if facts is None:
             found = read(_Enveloped, text).response
             told = found.fleet_api_base_url.rstrip("/")
@@ -217,7 +223,7 @@ def find_region(
 
 
 def register(
-    base_url: str, partner_token: str, domain: str, transport: httpx.BaseTransport | None = None
+    base_url: str, partner_token: str, domain: str, transport: Transport = unrecorded
 ) -> None:
     """Register the application for a region's server, which fetches the public key of `domain`.
 
@@ -225,9 +231,7 @@ def register(
         TransientApiError: the server did not answer.
         TerminalApiError: it refused, with its reason.
     """
-    facts, _ = _sent(
-        "POST", f"{base_url}/api/1/partner_accounts", partner_token, transport, {"domain": domain}
-    )
+    facts, _ = _sent(PARTNER_ACCOUNTS, base_url, partner_token, transport, {"domain": domain})
     if facts is None:
         return
     kind = TransientApiError if facts.status >= 500 or facts.status == 429 else TerminalApiError
@@ -242,17 +246,11 @@ def _name_of(base_url: str) -> str | None:
     return next((name for name, url in REGIONS.items() if url == base_url), None)
 
 
-def _asked_region(
-    base_url: str, token: str, transport: httpx.BaseTransport | None
-) -> tuple[ErrorFacts | None, str]:
-    return _sent("GET", f"{base_url}/api/1/users/region", token, transport)
-
-
 def _sent(
-    method: str,
-    url: str,
+    endpoint: Endpoint,
+    base_url: str,
     token: str,
-    transport: httpx.BaseTransport | None,
+    transport: Transport,
     body: Mapping[str, str] | None = None,
 ) -> tuple[ErrorFacts | None, str]:
     """The text of a 200, or the facts of another answer.
@@ -262,8 +260,16 @@ def _sent(
     """
     headers = {"Authorization": f"Bearer {token}"}
     try:
-        with httpx.Client(http2=True, timeout=TIMEOUT, transport=transport) as http:
-            response = http.request(method, url, headers=headers, json=body)
+        with httpx.Client(base_url=base_url, transport=transport(), timeout=TIMEOUT) as http:
+            response = http.request(
+                endpoint.method,
+                endpoint.path,
+                headers=headers,
+                json=body,
+                extensions=extensions(endpoint),
+            )
+    except TimeoutError as error:
+        raise TransientApiError(str(error)) from None
     except httpx.RequestError as error:
         # A LocalProtocolError quotes the header that cannot be sent, and so the token.
         raise TransientApiError(f"no answer ({type(error).__name__})") from None

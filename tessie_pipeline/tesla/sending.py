@@ -1,24 +1,24 @@
-"""Requests to the Fleet API: their pace, what stands against them, tries, and the book of calls.
+"""Requests to the Fleet API: what stands against them, tries, and what comes of them.
 
-Every attempt is written down as it was billed. A hold is looked up before each request, so that
-what Tesla asked of one process holds for all. Not here: which endpoints there are (`client`), and
-what errors mean (`verdicts`).
+A hold is looked up before each request, so that what Tesla asked of one process holds for all. Not
+here: pace and the book of calls (`recording`), which endpoints there are (`client`), and what
+errors mean (`verdicts`).
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 from tenacity.wait import wait_exponential_jitter
 
-from tessie_pipeline.domain.calls import RATE_LIMIT, ApiCall, Hold
+from tessie_pipeline.domain.calls import RATE_LIMIT, Hold
 from tessie_pipeline.tesla.auth import LoginRequired
-from tessie_pipeline.tesla.endpoints import Billing, Endpoint, Kind
+from tessie_pipeline.tesla.endpoints import Endpoint, Kind
 from tessie_pipeline.tesla.error_answers import ErrorFacts, decode_error, is_teslas_server
 from tessie_pipeline.tesla.errors import FleetApiError, TerminalApiError, TransientApiError
+from tessie_pipeline.tesla.recording import CallBook, Now, extensions
 from tessie_pipeline.tesla.verdicts import Family, Scope, Verdict, judge
 
 TIMEOUT = httpx.Timeout(30, connect=10)
@@ -30,85 +30,6 @@ TOKENS_HELD = timedelta(minutes=15)
 
 _wait_to_try_again = wait_exponential_jitter(initial=1, max=20)
 
-Now = Callable[[], datetime]
-
-
-class CallBook(Protocol):
-    """Where calls and holds are kept, for all processes."""
-
-    def hold_against(self, endpoint: str, tesla_id: int) -> Hold | None:
-        """What stands against this call now."""
-        ...
-
-    def put_hold(self, hold: Hold) -> None:
-        """Keep what stands against calls."""
-        ...
-
-    def record(self, call: ApiCall) -> None:
-        """Write a call down."""
-        ...
-
-    def move_to(self, base_url: str) -> None:
-        """Keep the address of the account's region."""
-        ...
-
-
-class Recorded(httpx.BaseTransport):
-    """A transport that writes down every request as it was billed, also those without an answer."""
-
-    def __init__(
-        self, transport: httpx.BaseTransport, book: CallBook, billing: Billing, now: Now
-    ) -> None:
-        """Send by `transport`, write into `book`."""
-        self._transport = transport
-        self._book = book
-        self._billing = billing
-        self._now = now
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send and write down."""
-        requested_at, began_s = self._now(), time.monotonic()
-        try:
-            response = self._transport.handle_request(request)
-            response.read()
-        except httpx.RequestError as error:
-            self._record(request, requested_at, began_s, None, type(error).__name__)
-            raise
-        error_words = None
-        if response.status_code != httpx.codes.OK:
-            facts = decode_error(response.status_code, response.headers, response.text)
-            error_words = facts.message
-        self._record(request, requested_at, began_s, response, error_words)
-        return response
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._transport.close()
-
-    def _record(
-        self,
-        request: httpx.Request,
-        requested_at: datetime,
-        began_s: float,
-        response: httpx.Response | None,
-        error: str | None,
-    ) -> None:
-        endpoint: Endpoint = request.extensions["endpoint"]
-        status = None if response is None else response.status_code
-        self._book.record(
-            ApiCall(
-                requested_at=requested_at,
-                endpoint=endpoint.name,
-                tesla_id=request.extensions["tesla_id"],
-                status=status,
-                duration_ms=round(1000 * (time.monotonic() - began_s)),
-                category=self._billing.category(endpoint),
-                cost_usd=self._billing.cost_usd(endpoint, status),
-                txid=None if response is None else response.headers.get("x-txid"),
-                error=error,
-            )
-        )
-
 
 class Sender:
     """Sends requests of one account, one after the other."""
@@ -117,14 +38,12 @@ class Sender:
         self,
         http: httpx.Client,
         book: CallBook,
-        wait_for_turn: Callable[[], object],
         attempts: int,
         now: Now,
     ) -> None:
         """Send by `http`, whose transport is `Recorded`, at most `attempts` times."""
         self._http = http
         self._book = book
-        self._wait_for_turn = wait_for_turn
         self._attempts = attempts
         self._now = now
 
@@ -191,12 +110,8 @@ class Sender:
     ) -> httpx.Response:
         path = endpoint.path.partition("?")[0].replace("{id}", str(tesla_id))
         try:
-            self._wait_for_turn()
             return self._http.request(
-                endpoint.method,
-                path,
-                params=query,
-                extensions={"endpoint": endpoint, "tesla_id": tesla_id},
+                endpoint.method, path, params=query, extensions=extensions(endpoint, tesla_id)
             )
         except httpx.RequestError as error:
             what = f"{endpoint.method} {path}"
@@ -256,23 +171,6 @@ class Sender:
         if verdict.hold_for is not None:
             wait_s = verdict.hold_for.total_seconds()
         return TransientApiError(sentence, retry_after_s=wait_s)
-
-
-class NoBook:
-    """Keeps nothing, for a client that shares nothing with others."""
-
-    def hold_against(self, endpoint: str, tesla_id: int) -> Hold | None:  # noqa: ARG002
-        """Nothing stands against a call."""
-        return None
-
-    def put_hold(self, hold: Hold) -> None:
-        """Forget it."""
-
-    def record(self, call: ApiCall) -> None:
-        """Forget it."""
-
-    def move_to(self, base_url: str) -> None:
-        """Forget it."""
 
 
 def _may_pass_soon(error: BaseException) -> bool:

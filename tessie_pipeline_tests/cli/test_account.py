@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from tessie_pipeline.domain.calls import Hold
 from tessie_pipeline.domain.tokens import Tokens
@@ -77,6 +78,12 @@ class Person:
         facts = account.facts()
         return account.read() if facts and facts.refresh_token_received_at else None
 
+    def calls(self) -> list[tuple[str, int, str, str | None]]:
+        """The requests to Tesla so far: endpoint, status, category, error."""
+        query = "select endpoint, status, category, error from api_calls order by requested_at"
+        with self.database.rows() as rows:
+            return [tuple(call) for call in rows.execute(sa.text(query))]
+
     def set(self, what: str, **values: object) -> None:
         """Set what the simulator does from now on."""
         httpx.post(f"{self.url}/simulator/{what}", json=values).raise_for_status()
@@ -134,6 +141,22 @@ def test_a_login_stores_the_account_and_says_what_it_may_do(person: Person) -> N
     assert tokens
     headers = {"Authorization": f"Bearer {tokens.access_token}"}
     assert httpx.get(f"{person.url}/api/1/products", headers=headers).status_code == 200
+
+
+def test_what_a_login_and_a_registration_ask_is_in_the_book_of_calls(person: Person) -> None:
+    person("register", "--domain", "me.example")
+    person("login", "--browser")
+    assert person.calls() == [
+        ("POST /oauth2/v3/token", 200, "free", None),
+        ("POST /api/1/partner_accounts", 200, "free", None),
+        ("POST /oauth2/v3/token", 200, "free", None),
+        ("GET /api/1/users/region", 200, "free", None),
+    ]
+
+
+def test_of_a_refused_token_request_the_book_quotes_nothing(person: Person) -> None:
+    person("login", "--refresh-token", typed="NA_no_such_token\n")
+    assert person.calls() == [("POST /oauth2/v3/token", 401, "free", "Unauthorized")]
 
 
 def test_the_address_can_be_pasted(person: Person) -> None:

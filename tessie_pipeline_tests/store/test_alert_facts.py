@@ -168,6 +168,25 @@ def test_an_answer_of_something_else_does_not_end_a_hold(
 
 
 @pytest.mark.parametrize(
+    ("code", "endpoint", "category", "is_told"),
+    [
+        ("billing_limit", "GET /api/1/products", Category.FREE, True),
+        ("billing_limit", DATA, Category.DATA, False),
+        ("payment_needed", "GET /api/1/products", Category.FREE, True),
+        ("unauthorized", "GET /api/1/products", Category.FREE, False),
+        ("unauthorized", "POST /oauth2/v3/token", Category.FREE, True),
+    ],
+)
+def test_a_pause_of_the_account_ends_with_an_answer_that_shows_it_is_over(
+    known: Database, code: str, endpoint: str, category: Category, is_told: bool
+) -> None:
+    with known.rows() as connection:
+        put_hold(connection, Hold("", 0, NOW - 5 * MINUTE, code, "mend it"))
+    record_all(known, ApiCall(NOW - MINUTE, endpoint, None, 200, 100, category, 0.0))
+    assert bool(facts(known).pauses) is is_told
+
+
+@pytest.mark.parametrize(
     ("state", "excused_until"),
     [("online", NOW - HOUR), ("asleep", NOW - 5 * MINUTE), ("offline", NOW - 5 * MINUTE)],
 )
