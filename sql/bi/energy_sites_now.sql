@@ -5,6 +5,7 @@ select
     e.time_zone,
     s.timestamp,
     now() - s.timestamp as age,
+    s.timestamp is null or now() - s.timestamp > interval '2 minutes' as is_stale,
     s.solar_power_w,
     s.battery_power_w,
     s.grid_power_w,
@@ -23,4 +24,4 @@ left join lateral (
 where e.removed_at is null;
 
 comment on view bi.energy_sites_now is
-'One row per energy site of the account: its newest sample; battery > 0 discharges, grid > 0 imports.';
+'One row per energy site of the account: its newest sample, and whether it is too old to stand for the present; battery > 0 discharges, grid > 0 imports.';

@@ -3,8 +3,10 @@ select
     v.vin,
     v.display_name,
     v.model,
+    a.state,
     s.timestamp,
     now() - s.timestamp as age,
+    s.timestamp is null or now() - s.timestamp > interval '2 minutes' as is_stale,
     s.battery_level,
     s.charge_limit_soc,
     s.charging_state,
@@ -24,6 +26,7 @@ select
     s.sentry_mode,
     s.firmware
 from vehicles v
+left join vehicle_availability a on a.vehicle_id = v.id and a.ended_at is null
 left join lateral (
     select * from vehicle_states
     where vehicle_id = v.id and not is_stale
@@ -33,4 +36,4 @@ left join lateral (
 where v.removed_at is null;
 
 comment on view bi.vehicles_now is
-'One row per vehicle of the account: its newest sample, in miles and kilometres.';
+'One row per vehicle of the account: its state, and its newest sample, in miles and kilometres; a stale one is not of the present, as its age says.';

@@ -25,6 +25,9 @@ HEALED_DAYS = 8
 LIVE_SHARE, CARS_SHARE = 0.95, 0.99
 """The shares of the budget up to which live status and the cars plan to spend."""
 
+PAID_LISTING = timedelta(minutes=5)
+"""The least time between two lists where they cost money."""
+
 TRAILING = timedelta(days=7)
 """The days whose spending is taken for the days to come: a whole week, whatever the month."""
 
@@ -33,7 +36,7 @@ _HOUR = timedelta(hours=1)
 _RAREST_LIVE_STATUS = timedelta(hours=6)
 _LONGEST_STRETCH = 12.0
 _STEEPNESS = 5
-_STRETCHED_FROM = {"idle": 1.0, "kept_awake": 1.1, "driving": 1.3, "charging": 1.6}
+_STRETCHED_FROM = {"idle": 1.0, "listing": 1.0, "kept_awake": 1.1, "driving": 1.3, "charging": 1.6}
 """The pressure from which on a purpose's interval is stretched, the least valuable first."""
 
 
@@ -57,6 +60,7 @@ class Budget:
     price_usd: float
     vehicles: int
     sites: int
+    are_lists_free: bool = True
 
 
 @dataclass(frozen=True)
@@ -128,16 +132,21 @@ def paced(month: Outlook, budget: Budget, now: datetime, usual: Pace | None = No
     usual = usual or Pace()
     if budget.price_usd == 0:
         return usual
+    if not budget.are_lists_free:
+        usual = replace(usual, listing=max(usual.listing, PAID_LISTING))
     pressure = _pressure(month, budget, now)
     stretched = {
         purpose: getattr(usual, purpose) * _stretch(pressure / start)
         for purpose, start in _STRETCHED_FROM.items()
     }
+    lists = 0 if budget.are_lists_free else 1
+    is_paying = has_money(month, budget, budget.vehicles + budget.sites + lists)
     return replace(
         usual,
         **stretched,
         live_status=_live_interval(month, budget, now, usual.live_status),
-        is_paying=has_money(month, budget, budget.vehicles + budget.sites),
+        is_paying=is_paying,
+        is_listing=budget.are_lists_free or is_paying,
     )
 
 

@@ -64,7 +64,10 @@ class Decision:
 class Pace:
     """The least time between paid calls to one car or site, by purpose.
 
-    `is_paying` is false once nothing but free calls may be made.
+    Attributes:
+        listing: between readings of the list; zero where it is free, which is on every tick.
+        is_paying: false once nothing but free calls may be made.
+        is_listing: false once the list may not be read, either, because it is paid for.
     """
 
     charging: timedelta = timedelta(minutes=5)
@@ -72,7 +75,9 @@ class Pace:
     kept_awake: timedelta = timedelta(minutes=15)
     idle: timedelta = timedelta(minutes=16)
     live_status: timedelta = timedelta(minutes=15)
+    listing: timedelta = timedelta(0)
     is_paying: bool = True
+    is_listing: bool = True
 
     def of(self, purpose: Purpose) -> timedelta:
         """The least time between two calls for a purpose."""

@@ -59,9 +59,11 @@ def alerts_sensor(settings: Settings) -> dg.SensorDefinition:
         """Budget, login, what Tesla refuses, and data that do not come, as rows of `alerts`."""
         now = clock()
         with database.rows() as connection:
-            month = money(connection, settings, now).month
+            account = money(connection, settings, now)
+            month = account.month
             spend = Spend(month.spent_usd, month.forecast_usd, settings.budget_usd)
-            facts = read_facts(connection, now, spend, poll_interval)
+            listing = max(poll_interval, account.pace.listing)
+            facts = read_facts(connection, now, spend, listing)
             changes = reconcile(connection, wanted_alerts(facts, now), now)
             unposted = unposted_alerts(connection)
         found = f"Alerts: {changes.opened} new, {changes.lasted} old, {changes.resolved} resolved"

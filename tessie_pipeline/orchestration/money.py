@@ -58,6 +58,7 @@ def money(connection: sa.Connection, settings: Settings, now: datetime) -> Money
         price_usd=settings.price_data_usd,
         vehicles=len(vehicle_ids(connection)),
         sites=0 if are_sites_free else len(listed_sites(connection)),
+        are_lists_free=settings.are_lists_free,
     )
     start = min(month_of(now)[0], now - TRAILING)
     calls = [

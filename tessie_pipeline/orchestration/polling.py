@@ -22,7 +22,7 @@ from tessie_pipeline.domain.polling import (
 )
 from tessie_pipeline.orchestration.money import Money
 from tessie_pipeline.store.answer_cache import AnswerCache, CachedAnswer
-from tessie_pipeline.store.availability import current_stretches, save_sightings
+from tessie_pipeline.store.availability import LONGEST_GAP, current_stretches, save_sightings
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.polling_status import (
     Kind,
@@ -104,7 +104,8 @@ def poll_vehicles(
             for vehicle in listed
             if vehicle.tesla_id in ids
         }
-        save_sightings(connection, {ids[one]: state for one, state in states.items()}, now)
+        seen_as = {ids[one]: state for one, state in states.items()}
+        save_sightings(connection, seen_as, now, max(LONGEST_GAP, 2 * money.pace.listing))
         stretches = current_stretches(connection)
     cache = AnswerCache(database, text_to_keep)
 

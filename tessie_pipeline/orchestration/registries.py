@@ -16,6 +16,7 @@ from tessie_pipeline.orchestration.faults import (
 )
 from tessie_pipeline.orchestration.metadata import table_metadata
 from tessie_pipeline.orchestration.money import money
+from tessie_pipeline.orchestration.product_list import read_product_list
 from tessie_pipeline.orchestration.resources import Clock
 from tessie_pipeline.settings import Settings
 from tessie_pipeline.store import tables
@@ -27,11 +28,11 @@ from tessie_pipeline.store.registries import (
     save_sites,
     save_vehicles,
 )
-from tessie_pipeline.tesla.answers import UndecodableAnswer, rejected, text_to_keep
+from tessie_pipeline.tesla.answers import text_to_keep
 from tessie_pipeline.tesla.client import FleetApi
 from tessie_pipeline.tesla.energy_answers import EnergySite, decode_site_info
 from tessie_pipeline.tesla.errors import TransientApiError
-from tessie_pipeline.tesla.product_answers import Products, decode_products
+from tessie_pipeline.tesla.product_answers import Products
 
 SITE_INFO_AGE = timedelta(days=1)
 """How old a site's description may become before it is read again."""
@@ -92,32 +93,22 @@ def registries(
     """The account's vehicles and energy sites; while Tesla fails, what is known stands."""
     with failing_as_dagster_does():
         try:
-            products = read_products(fleet_api, database)
+            with database.rows() as connection:
+                account = money(connection, Settings.load(), clock())
+            listed = read_product_list(fleet_api, database, account.pace, clock())
+            if listed is None:
+                raise TransientApiError("The budget is spent, and no list has been read before")
         except TransientApiError as error:
             context.log.warning("What is known stands: %s", error)
             yield _as_known("vehicles", error)
             yield _as_known("energy_sites", error)
             return
+        products = listed.products
         for note in products.ignored:
             context.log.info("Left out: %s", note)
         yield _save_vehicles(database, products)
-        yield _save_sites(context, database, fleet_api, products, clock())
-
-
-def read_products(fleet_api: FleetApi, database: Database) -> Products:
-    """The account's products; what cannot be decoded is kept aside.
-
-    Raises:
-        TransientApiError: also where the list as a whole cannot be decoded.
-    """
-    body = fleet_api.products()
-    try:
-        products = decode_products(body)
-    except UndecodableAnswer as error:
-        keep_aside(database, "products", [rejected(body, str(error))])
-        raise TransientApiError(f"/products: {error}; it is in rejected_payloads") from error
-    keep_aside(database, "products", products.rejected)
-    return products
+        is_paying = account.site_pace.is_paying
+        yield _save_sites(context, database, fleet_api, products, clock(), is_paying=is_paying)
 
 
 def _as_known(asset: str, error: TransientApiError) -> dg.MaterializeResult:
@@ -144,12 +135,13 @@ def _save_sites(
     fleet_api: FleetApi,
     products: Products,
     now: datetime,
+    *,
+    is_paying: bool,
 ) -> dg.MaterializeResult:
     listed = [_site_row(site) for site in products.sites]
     with database.rows() as connection:
         changed = save_sites(connection, listed, are_all=not products.rejected)
         known = listed_sites(connection)
-        is_paying = money(connection, Settings.load(), now).site_pace.is_paying
     due = {
         site: known[site.tesla_site_id].site_id
         for site in products.sites

@@ -15,7 +15,7 @@ from tessie_pipeline.domain.samples import ENERGY_STATES, VEHICLE_STATES
 from tessie_pipeline.orchestration.faults import decode_each, keep_aside
 from tessie_pipeline.orchestration.money import money
 from tessie_pipeline.orchestration.polling import Round, close_round, poll_sites, poll_vehicles
-from tessie_pipeline.orchestration.registries import read_products
+from tessie_pipeline.orchestration.product_list import read_product_list
 from tessie_pipeline.settings import Settings
 from tessie_pipeline.store import tables
 from tessie_pipeline.store.database import Database
@@ -54,13 +54,15 @@ def sample_vehicles(
     Raises:
         FleetApiError: the list of products did not come.
     """
-    listed = read_products(fleet_api, database).vehicles
+    with database.rows() as connection:
+        account = money(connection, settings, now)
+    listed = read_product_list(fleet_api, database, account.pace, now)
     with database.rows() as connection:
         ids = vehicle_ids(connection)
-        account = money(connection, settings, now)
     done = Round()
     try:
-        poll_vehicles(database, fleet_api, listed, account, now, done)
+        if listed is not None and listed.is_current(now):
+            poll_vehicles(database, fleet_api, listed.products.vehicles, account, now, done)
     finally:  # whatever stopped the round, what was paid for is stored
         figures = _save(
             database,

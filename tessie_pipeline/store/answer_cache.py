@@ -7,13 +7,17 @@ finds what the first was given. Not here: what answers mean, and who may be aske
 import json
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
-from tessie_pipeline.store.api_tables import energy_data_cache, vehicle_data_cache
+from tessie_pipeline.store.api_tables import (
+    energy_data_cache,
+    list_cache,
+    vehicle_data_cache,
+)
 from tessie_pipeline.store.database import Database
 
 TIME_TO_LIVE = timedelta(seconds=120)
@@ -31,10 +35,12 @@ class CachedAnswer:
     Attributes:
         body: the answer; None if there has never been one.
         received_at: when it came (UTC); None if there has never been one.
+        asked_at: when it was last asked for (UTC), also in vain; None if never.
     """
 
     body: object | None
     received_at: datetime | None
+    asked_at: datetime | None = None
 
     def age(self, now: datetime) -> timedelta | None:
         """How old it is at `now`."""
@@ -42,8 +48,16 @@ class CachedAnswer:
 
     def is_stale(self, now: datetime, time_to_live: timedelta = TIME_TO_LIVE) -> bool:
         """Whether it is older than an answer may be that stands for the present."""
-        age = self.age(now)
-        return age is None or not -CLOCKS_DIFFER <= age < time_to_live
+        return not _is_recent(self.received_at, now, time_to_live)
+
+    def is_due(self, now: datetime, time_to_live: timedelta) -> bool:
+        """Whether it is stale and was not asked for in vain a moment ago, which was billed too."""
+        was_asked = _is_recent(self.asked_at, now, time_to_live)
+        return self.is_stale(now, time_to_live) and not was_asked
+
+
+def _is_recent(at: datetime | None, now: datetime, time_to_live: timedelta) -> bool:
+    return at is not None and -CLOCKS_DIFFER <= now - at < time_to_live
 
 
 @dataclass(frozen=True)
@@ -81,6 +95,12 @@ class AnswerCache:
         key = {"site_id": site_id, "kind": kind}
         return self._through(energy_data_cache, key, now, ask, time_to_live)
 
+    def products(
+        self, now: datetime, ask: Callable[[], object | None] | None, time_to_live: timedelta
+    ) -> CachedAnswer:
+        """The account's list of vehicles and sites, as `vehicle_data`."""
+        return self._through(list_cache, {"endpoint": "/products"}, now, ask, time_to_live)
+
     def _turn(self) -> AbstractContextManager[sa.Connection]:
         busy = "Others have been asking for the same"
         return self.database.locking_rows(LOCK_PATIENCE_S, HOLDER_PATIENCE_S, busy)
@@ -94,21 +114,24 @@ class AnswerCache:
         time_to_live: timedelta = TIME_TO_LIVE,
     ) -> CachedAnswer:
         is_it = sa.and_(*(table.c[name] == value for name, value in key.items()))
-        query = sa.select(sa.cast(table.c.answer, sa.Text), table.c.received_at).where(is_it)
+        query = sa.select(
+            sa.cast(table.c.answer, sa.Text), table.c.received_at, table.c.asked_at
+        ).where(is_it)
         with self._turn() as connection:
             if ask is not None:
                 connection.execute(pg.insert(table).values(**key).on_conflict_do_nothing())
                 query = query.with_for_update()
-            text, received_at = connection.execute(query).one_or_none() or (None, None)
-            stored = CachedAnswer(None if text is None else json.loads(text), received_at)
-            if ask is None or not stored.is_stale(now, time_to_live):
+            text, *times = connection.execute(query).one_or_none() or (None, None, None)
+            stored = CachedAnswer(None if text is None else json.loads(text), *times)
+            if ask is None or not stored.is_due(now, time_to_live):
                 return stored
             body = ask()
+            keep = sa.update(table).where(is_it).values(asked_at=now)
             if body is None:
-                return stored
+                connection.execute(keep)
+                return replace(stored, asked_at=now)
             text = self.text_of(body)
             if text is not None:
                 answer = sa.cast(sa.literal(text, sa.Text), sa.JSON)
-                keep = sa.update(table).where(is_it).values(answer=answer, received_at=now)
-                connection.execute(keep)
-            return CachedAnswer(body, now)
+                connection.execute(keep.values(answer=answer, received_at=now))
+            return CachedAnswer(body, now, now)

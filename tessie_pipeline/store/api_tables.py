@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
 from tessie_pipeline.store.columns import (
+    asked_at,
     column,
     created_at,
     identity,
@@ -57,6 +58,7 @@ vehicle_data_cache = sa.Table(
     metadata,
     vehicle_id(primary_key=True),
     column("answer", sa.JSON, "The newest vehicle_data as received; null before the first."),
+    asked_at(),
     time("received_at", "When it came (UTC)."),
     comment="The newest answer of each vehicle, so that nobody pays for the same twice.",
 )
@@ -67,8 +69,19 @@ energy_data_cache = sa.Table(
     site_id(primary_key=True),
     text("kind", "live_status or site_info.", primary_key=True),
     column("answer", sa.JSON, "The newest answer as received; null before the first."),
+    asked_at(),
     time("received_at", "When it came (UTC)."),
     comment="The newest answers of each energy site, so that nobody pays for the same twice.",
+)
+
+list_cache = sa.Table(
+    "list_cache",
+    metadata,
+    text("endpoint", "The list's endpoint.", primary_key=True),
+    column("answer", sa.JSON, "The newest answer, without tokens; null before the first."),
+    asked_at(),
+    time("received_at", "When it came (UTC)."),
+    comment="The newest list of the account's vehicles and sites, for all that a poll does.",
 )
 
 polling_status = sa.Table(

@@ -93,3 +93,8 @@ def vehicle_id(*constraints: sa.ForeignKey, **options: Any) -> sa.Column[Any]:
 def site_id(*constraints: sa.ForeignKey, **options: Any) -> sa.Column[Any]:
     """The energy site that a row is about."""
     return column("site_id", sa.Uuid, "The energy site: energy_sites.id.", *constraints, **options)
+
+
+def asked_at() -> sa.Column[Any]:
+    """When the answer of a row was last asked for."""
+    return time("asked_at", "When Tesla was last asked for it and said something, or 408 (UTC).")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tessie_pipeline.domain.budget import (
     HISTORY_CALLS_PER_DAY,
+    PAID_LISTING,
     TRAILING,
     Budget,
     Outlook,
@@ -26,6 +27,7 @@ USUAL = Pace()
 MAY = datetime(2026, 5, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 VEHICLE_DATA = "GET /api/1/vehicles/{id}/vehicle_data"
+PRODUCTS = "GET /api/1/products"
 LIVE_STATUS = "GET /api/1/energy_sites/{id}/live_status"
 CALENDAR_HISTORY = "GET /api/1/energy_sites/{id}/calendar_history"
 
@@ -34,13 +36,18 @@ Costs = st.lists(
     st.builds(
         lambda days, endpoint, cost_usd: (timedelta(days=days), endpoint, cost_usd),
         st.floats(0, 35),
-        st.sampled_from([VEHICLE_DATA, LIVE_STATUS, CALENDAR_HISTORY, "GET /api/1/products"]),
+        st.sampled_from([VEHICLE_DATA, LIVE_STATUS, CALENDAR_HISTORY, PRODUCTS]),
         st.floats(0, 3),
     ),
     max_size=8,
 )
 Budgets = st.builds(
-    Budget, st.floats(0, 100), st.sampled_from([0.0, 0.002]), st.integers(0, 9), st.integers(0, 9)
+    Budget,
+    st.floats(0, 100),
+    st.sampled_from([0.0, 0.002]),
+    st.integers(0, 9),
+    st.integers(0, 9),
+    st.booleans(),
 )
 
 
@@ -135,10 +142,10 @@ def test_spending_more_never_shortens_an_interval(
 ) -> None:
     calls = [Spent(now - ago, endpoint, cost_usd) for ago, endpoint, cost_usd in costs]
     others = [Spent(now - ago, endpoint, cost_usd) for ago, endpoint, cost_usd in more]
-    *slower, is_paying = astuple(pace_after(*calls, *others, now=now, budget=budget))
-    *faster, was_paying = astuple(pace_after(*calls, now=now, budget=budget))
+    *slower, is_paying, is_listing = astuple(pace_after(*calls, *others, now=now, budget=budget))
+    *faster, was_paying, was_listing = astuple(pace_after(*calls, now=now, budget=budget))
     assert all(after >= before for after, before in zip(slower, faster, strict=True))
-    assert is_paying <= was_paying
+    assert (is_paying <= was_paying, is_listing <= was_listing) == (True, True)
 
 
 @given(now=Instants, costs=Costs, budget=Budgets)
@@ -187,8 +194,21 @@ def test_the_past_leaves_the_cars_what_they_need() -> None:
     assert history_usd(busy, BUDGET, now) == pytest.approx(10 - 2.1 - 7.2)
 
 
-def test_a_budget_of_nothing_pays_nothing() -> None:
-    assert not pace_after(now=MAY, budget=replace(BUDGET, monthly_usd=0.0)).is_paying
+@pytest.mark.parametrize("are_lists_free", [True, False])
+def test_a_budget_of_nothing_pays_nothing(are_lists_free: bool) -> None:
+    nothing = replace(BUDGET, monthly_usd=0.0, are_lists_free=are_lists_free)
+    pace = pace_after(now=MAY, budget=nothing)
+    assert (pace.is_paying, pace.is_listing) == (False, are_lists_free)
+
+
+def test_a_free_list_is_read_on_every_tick_and_a_paid_one_gives_way_early() -> None:
+    paid = replace(BUDGET, are_lists_free=False)
+    calls = daily(PRODUCTS, 0.3, MAY - TRAILING, 7) + daily(VEHICLE_DATA, 0.1, MAY - TRAILING, 7)
+    assert pace_after(*calls, now=MAY).listing == timedelta(0)
+    assert pace_after(now=MAY, budget=paid).listing == PAID_LISTING
+    pace = pace_after(*calls, now=MAY, budget=paid)
+    assert pace.listing > 2 * PAID_LISTING
+    assert pace.charging == USUAL.charging
 
 
 def days_of_polling(
@@ -216,7 +236,9 @@ def days_of_polling(
         pace = paced(so_far, budget, now)
         if pace.is_paying:
             for purpose, cars in cars_by_purpose.items():
-                owed[VEHICLE_DATA] += cars * (step / max(step, pace.of(purpose)))
+                owed[VEHICLE_DATA] += cars * (step / max(step, pace.of(purpose), pace.listing))
+            if not budget.are_lists_free:
+                owed[PRODUCTS] += step / max(step, pace.listing)
             owed[LIVE_STATUS] += budget.sites * (step / max(step, pace.live_status))
             for endpoint, calls_owed in list(owed.items()):
                 book[today, endpoint] += int(calls_owed)
@@ -235,12 +257,17 @@ Shares = st.fixed_dictionaries({purpose: st.floats(0, 1) for purpose in Purpose}
     monthly_usd=st.sampled_from([1.0, 10.0, 30.0]),
     vehicles=st.integers(0, 5),
     sites=st.integers(0, 2),
+    are_lists_free=st.booleans(),
     shares=Shares,
 )
 def test_following_the_pace_never_passes_the_budget(
-    monthly_usd: float, vehicles: int, sites: int, shares: dict[Purpose, float]
+    monthly_usd: float,
+    vehicles: int,
+    sites: int,
+    are_lists_free: bool,
+    shares: dict[Purpose, float],
 ) -> None:
-    budget = Budget(monthly_usd, 0.002, vehicles, sites)
+    budget = Budget(monthly_usd, 0.002, vehicles, sites, are_lists_free)
     whole = max(1.0, sum(shares.values()))
     demand = {purpose: vehicles * share / whole for purpose, share in shares.items()}
     for spent_usd, _ in days_of_polling(budget, demand, 31, timedelta(minutes=15)):

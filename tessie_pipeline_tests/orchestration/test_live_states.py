@@ -295,8 +295,35 @@ def test_no_second_poll_pays_within_two_minutes(known: Pipeline, simulator: Simu
         connection.execute(sa.text("truncate polling_status"))
     assert known.run("live_poll").success
     paid = known.read("select count(*) as n from api_calls where cost_usd > 0").item()
-    assert known.count("api_calls") == calls + 2, "the free list only"
+    assert known.count("api_calls") == calls + 1, "the free list only"
     assert paid == 4, "two descriptions and two views, by the first poll"
+
+
+def test_a_paid_list_is_read_once_and_not_again_before_it_is_due(
+    known: Pipeline, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TESSIE_LIST_CALLS_FREE", "false")
+    lists = "select count(*) as n from api_calls where endpoint = 'GET /api/1/products'"
+    read = [known.read(lists).item()]
+    for moment in ("20:06:00", "20:07:00", "20:11:30"):
+        simulator.set_now(f"2026-11-21T{moment}+00:00")
+        assert known.run("live_poll").success
+        read.append(known.read(lists).item() - read[0])
+    assert read[1:] == [1, 1, 2]
+    seen = known.read("select max(last_seen_at) as at from vehicle_availability").item()
+    assert f"{seen:%H:%M:%S}" == "20:11:30"
+
+
+def test_at_the_hard_limit_a_paid_list_is_not_read_and_what_is_known_stands(
+    known: Pipeline, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TESSIE_LIST_CALLS_FREE", "false")
+    monkeypatch.setenv("TESSIE_BUDGET_USD", "0")
+    calls = known.count("api_calls")
+    simulator.set_now("2026-11-21T20:40:00+00:00")
+    assert known.run("live_poll").success
+    assert known.count("api_calls") == calls
+    assert known.count("vehicles where removed_at is null") == 2
 
 
 def test_what_was_paid_for_is_stored_whatever_stops_the_poll(

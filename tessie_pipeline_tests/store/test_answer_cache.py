@@ -24,7 +24,7 @@ def ask():
     with Path(sys.argv[2]).open("a") as asked:
         asked.write("asked\\n")
     time.sleep(0.5)
-    return {"battery": 71}
+    return json.loads(sys.argv[5])
 
 cache = AnswerCache(Database(sys.argv[1]), json.dumps)
 answer = cache.vehicle_data(sys.argv[3], datetime.fromisoformat(sys.argv[4]), ask)
@@ -75,6 +75,17 @@ def test_a_vehicle_that_cannot_be_reached_keeps_its_last_answer(cache: AnswerCac
     assert (answer.body, answer.received_at) == ({"answer": 1}, NOON)
 
 
+@pytest.mark.parametrize(("age_s", "asked"), [(119, 1), (120, 2), (-61, 2)])
+def test_a_vehicle_that_could_not_be_reached_is_not_asked_again_at_once(
+    cache: AnswerCache, age_s: int, asked: int
+) -> None:
+    car, calls = uuid4().hex, []
+    for at in (NOON, NOON + timedelta(seconds=age_s)):
+        answer = cache.vehicle_data(car, at, lambda: calls.append("408"))
+        assert answer.is_stale(at)
+    assert len(calls) == asked
+
+
 def test_a_vehicle_that_never_answered_has_no_answer(cache: AnswerCache) -> None:
     for ask in (None, lambda: None):
         answer = cache.vehicle_data(uuid4().hex, NOON, ask)
@@ -110,13 +121,16 @@ def test_a_failure_leaves_what_was_there(cache: AnswerCache) -> None:
     assert cache.vehicle_data(car, later, None).body == {"answer": 1}
 
 
-def test_processes_that_ask_at_once_make_one_call(database: Database, tmp_path: Path) -> None:
-    asked = tmp_path / "asked"
-    command = [sys.executable, "-c", ASK, database.url(), asked, uuid4().hex, NOON.isoformat()]
+@pytest.mark.parametrize("body", ['{"battery": 71}', "null"], ids=["answered", "408"])
+def test_processes_that_ask_at_once_make_one_call(
+    database: Database, tmp_path: Path, body: str
+) -> None:
+    asked, car = tmp_path / "asked", uuid4().hex
+    command = [sys.executable, "-c", ASK, database.url(), asked, car, NOON.isoformat(), body]
     askers = [
         subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True)
         for _ in range(4)
     ]
     said = [asker.communicate(timeout=60)[0].strip() for asker in askers]
-    assert said == ['{"battery": 71}'] * 4
+    assert said == [body] * 4
     assert asked.read_text() == "asked\n"
