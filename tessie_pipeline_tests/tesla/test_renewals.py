@@ -25,7 +25,7 @@ from tessie_pipeline.store.database import Database
 from tessie_pipeline.tesla.auth import TokenEndpoint
 from tessie_pipeline_tests.tesla import renewing
 
-KILLS = int(os.environ.get("TESSIE_TEST_KILLS", "20"))
+KILLS = int(os.environ.get("TESSIE_TEST_KILLS", "100"))
 PROCESSES = 20
 
 
