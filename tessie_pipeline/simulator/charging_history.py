@@ -7,13 +7,17 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from tessie_pipeline.simulator.charging import PlugIn, car_week
+from tessie_pipeline.simulator.charging import car_week
 from tessie_pipeline.simulator.fleet import Fleet
 from tessie_pipeline.simulator.household import Site
 from tessie_pipeline.simulator.localdays import local_iso
+from tessie_pipeline.simulator.plug_in import PlugIn, energy_wh
 from tessie_pipeline.simulator.trips import Car, monday_of
 
 _PRICES = {"US": ("USD", 0.42), "DE": ("EUR", 0.49), "AU": ("AUD", 0.66)}
+IDLE_PRICE, IDLE_GRACE_MIN = 0.5, 5
+"""Per minute; nothing is due for a car that leaves within the grace."""
+LONGEST_STAY_S = 7 * 86400
 
 
 def plug_ins(car: Car, start_s: float, end_s: float) -> Iterator[PlugIn]:
@@ -44,6 +48,7 @@ def supercharger_sessions(
 def _session(car: Car, plug_in: PlugIn, country: str) -> dict[str, Any]:
     currency, price = _PRICES[country]
     energy_kwh = round(plug_in.used_wh(plug_in.end_s) / 1000)
+    idle_min = _idle_min(plug_in) if car.habits.overstays else 0
     session_id = 500_000_000 + (plug_in.start_s * 31 + car.index) % 400_000_000
     return {
         "sessionId": session_id,
@@ -55,7 +60,15 @@ def _session(car: Car, plug_in: PlugIn, country: str) -> dict[str, Any]:
         "countryCode": country,
         "fees": [
             _fee(session_id * 10, "CHARGING", "PAYMENT", currency, "kwh", price, energy_kwh),
-            _fee(session_id * 10 + 1, "PARKING", "NO_CHARGE", currency, "min", 0.0, 0),
+            _fee(
+                session_id * 10 + 1,
+                "PARKING",
+                "PAYMENT" if idle_min else "NO_CHARGE",
+                currency,
+                "min",
+                IDLE_PRICE if idle_min else 0.0,
+                idle_min,
+            ),
         ],
         "billingType": "IMMEDIATE",
         "invoices": [
@@ -67,6 +80,12 @@ def _session(car: Car, plug_in: PlugIn, country: str) -> dict[str, Any]:
         ],
         "vehicleMakeType": "TSLA",
     }
+
+
+def _idle_min(plug_in: PlugIn) -> int:
+    """Whole minutes on the cable after charging; none where it was left within the grace."""
+    idle_min = (plug_in.end_s - (plug_in.charge_end_s or plug_in.end_s)) // 60
+    return idle_min if idle_min > IDLE_GRACE_MIN else 0
 
 
 def _fee(
@@ -109,19 +128,22 @@ def connector_din(car: Car) -> str:
 def connector_charges(
     fleet: Fleet, site: Site, start_s: float, end_s: float, now_s: float
 ) -> list[dict[str, Any]]:
-    """Finished charges at a site's wall connectors, one per segment, oldest first."""
+    """Finished charges at a site's wall connectors, oldest first: one per segment or preheating.
+
+    A connector does not know what a car does with what it draws.
+    """
     charges = [
         {
             "charge_start_time": {"seconds": segment[0].start_s},
             "charge_duration": {"seconds": segment[-1].end_s - segment[0].start_s},
-            "energy_added_wh": round(sum(piece.energy_wh for piece in segment)),
+            "energy_added_wh": round(energy_wh([segment])),
             "din": connector_din(car),
             "vin": car.vin,
         }
         for car in fleet.cars_at_site.get(site.index, ())
-        for plug_in in plug_ins(car, start_s - 2 * 86400, end_s)
+        for plug_in in plug_ins(car, start_s - LONGEST_STAY_S, end_s)
         if plug_in.place.is_home
-        for segment in plug_in.segments
-        if start_s <= segment[0].start_s < end_s and segment[-1].end_s <= now_s
+        for segment in (*plug_in.segments, plug_in.preheating)
+        if segment and start_s <= segment[0].start_s < end_s and segment[-1].end_s <= now_s
     ]
     return sorted(charges, key=lambda charge: str(charge["charge_start_time"]))

@@ -1,11 +1,13 @@
 """The population: energy sites and cars, made from a seed and a number of each."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 
 from tessie_pipeline.simulator.battery import Battery
 from tessie_pipeline.simulator.chance import seeded
+from tessie_pipeline.simulator.habits import Habits
 from tessie_pipeline.simulator.household import Site
 from tessie_pipeline.simulator.localdays import STEP_S, day_bounds_s
 from tessie_pipeline.simulator.motion import home_charging_w
@@ -82,8 +84,10 @@ class Fleet:
     Car i lives at site i modulo the number of sites and has a wall connector there.
     """
 
-    def __init__(self, seed: int = 1, sites: int = 1, vehicles: int = 2) -> None:
-        """Make `sites` homes and `vehicles` cars.
+    def __init__(
+        self, seed: int = 1, sites: int = 1, vehicles: int = 2, further: Sequence[Habits] = ()
+    ) -> None:
+        """Make `sites` homes, `vehicles` cars, and a further car for each of some habits.
 
         Raises:
             ValueError: a number is negative.
@@ -93,6 +97,10 @@ class Fleet:
         self.seed = seed
         self.sites = [_site(seed, index) for index in range(sites)]
         self.cars = [_car(seed, index, max(1, sites)) for index in range(vehicles)]
+        self.cars += [
+            _with_habits(_car(seed, index, max(1, sites)), habits)
+            for index, habits in enumerate(further, vehicles)
+        ]
         self.site_days = SiteDays(self.car_powers_w)
 
     @cached_property
@@ -185,3 +193,8 @@ def _car(seed: int, index: int, homes: int) -> Car:
         has_night_tariff=index % 2 == 0,
         sleeps_offline=index % 5 == 4,
     )
+
+
+def _with_habits(car: Car, habits: Habits) -> Car:
+    site = _site(car.seed, car.site_index) if habits.charges_on_solar else None
+    return replace(car, habits=habits, solar_site=site)

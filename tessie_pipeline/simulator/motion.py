@@ -6,7 +6,8 @@ When it is awake is in `awake.py` and, as far as calls keep it so, in `waking.py
 from dataclasses import dataclass
 from datetime import timedelta
 
-from tessie_pipeline.simulator.charging import Piece, PlugIn, Week, car_week, trip_energy_wh
+from tessie_pipeline.simulator.charging import Week, car_week, trip_energy_wh
+from tessie_pipeline.simulator.plug_in import Piece, PlugIn
 from tessie_pipeline.simulator.roads import bearing_deg, between
 from tessie_pipeline.simulator.trips import Car, Trip, monday_of, odometer_at_week_mi, week_trips
 
@@ -19,7 +20,7 @@ class CarState:
     """A car at an instant. Power is positive when the battery gives it, in W.
 
     `plug_in` is the cable it is on; `last_plug_in` that or the one before; `piece` the
-    charging under way.
+    charging and `preheating` the preheating under way.
     """
 
     at_s: float
@@ -34,6 +35,13 @@ class CarState:
     plug_in: PlugIn | None
     last_plug_in: PlugIn | None
     piece: Piece | None
+    preheating: Piece | None
+
+    @property
+    def plug_w(self) -> float:
+        """Power at the plug [W], for whatever."""
+        drawn = self.piece or self.preheating
+        return drawn.power_w if drawn else 0.0
 
     @property
     def charging_state(self) -> str:
@@ -43,6 +51,8 @@ class CarState:
             return "Disconnected"
         if self.piece is not None:
             return "Charging"
+        if not plug_in.has_power(self.at_s):
+            return "NoPower"
         start_s, end_s = plug_in.charge_start_s, plug_in.charge_end_s
         if start_s is not None and 0 < start_s - self.at_s <= 60:
             return "Starting"
@@ -88,6 +98,7 @@ def car_state(car: Car, at_s: float) -> CarState:
         plug_in=plug_in,
         last_plug_in=last_plug_in,
         piece=piece,
+        preheating=plug_in.preheating_at(at_s) if plug_in else None,
     )
 
 
@@ -142,8 +153,7 @@ def home_charging_w(car: Car, start_s: int, steps: int, step_s: int) -> dict[int
         for monday in sorted(mondays)
         for plug_in in car_week(car, monday).plug_ins
         if plug_in.place.is_home and plug_in.start_s < end_s and plug_in.end_s > start_s
-        for segment in plug_in.segments
-        for piece in segment
+        for piece in plug_in.drawn
     )
     for piece in pieces:
         for at_s in range(max(piece.start_s, start_s), min(piece.end_s, end_s), step_s):

@@ -16,13 +16,14 @@ PEAK = 1 / (RAMP + _CRUISE * (1 - WAVER))
 
 @dataclass(frozen=True)
 class Place:
-    """A named point; `is_supercharger` and `is_home` say what can be plugged in there."""
+    """A named point; its flags say what can be plugged in there, and whether a car has signal."""
 
     name: str
     latitude_deg: float
     longitude_deg: float
     is_home: bool = False
     is_supercharger: bool = False
+    is_underground: bool = False
 
 
 def beyond(origin: Place, name: str, bearing_deg: float, distance_mi: float) -> Place:

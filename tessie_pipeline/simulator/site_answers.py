@@ -13,7 +13,7 @@ from tessie_pipeline.simulator.motion import car_state
 from tessie_pipeline.simulator.trips import Car
 
 VERSION = "26.34.1 eb113390"
-CHARGING, NOT_CONNECTED, CONNECTED, SCHEDULED, FINISHED = 1, 2, 4, 5, 8
+CHARGING, NOT_CONNECTED, CONNECTED, SCHEDULED, ERROR, FINISHED = 1, 2, 4, 5, 7, 8
 
 
 def live_status(fleet: Fleet, site: Site, at_s: float) -> dict[str, Any]:
@@ -55,13 +55,12 @@ def _wall_connector(car: Car, at_s: float) -> dict[str, Any]:
         connector["vin"] = car.vin
     state = NOT_CONNECTED
     if is_here:
-        by_word = {"Charging": CHARGING, "Complete": FINISHED}
+        by_word = {"Charging": CHARGING, "Complete": FINISHED, "NoPower": ERROR}
         state = by_word.get(now.charging_state, SCHEDULED if now.is_charge_pending else CONNECTED)
-    power_w = now.piece.power_w if is_here and now.piece else 0.0
     return connector | {
         "wall_connector_state": state,
         "wall_connector_fault_state": 2,
-        "wall_connector_power": round(power_w),
+        "wall_connector_power": round(now.plug_w if is_here else 0.0),
     }
 
 

@@ -9,6 +9,8 @@ from datetime import date, timedelta
 from functools import lru_cache
 
 from tessie_pipeline.simulator.chance import seeded
+from tessie_pipeline.simulator.habits import NO_HABITS, Habits
+from tessie_pipeline.simulator.household import Site
 from tessie_pipeline.simulator.localdays import local_date, local_s
 from tessie_pipeline.simulator.roads import Place, beyond, distance_share, relative_speed
 
@@ -22,6 +24,7 @@ class Car:
     """A vehicle, its home and its driver's habits; unchanging.
 
     `has_night_tariff` lets home charging wait until 00:30; otherwise it begins on arrival.
+    `solar_site` is the home's, of a driver who charges on its solar.
     """
 
     seed: int
@@ -45,6 +48,8 @@ class Car:
     phases: int
     has_night_tariff: bool
     sleeps_offline: bool
+    habits: Habits = NO_HABITS
+    solar_site: Site | None = None
 
     @property
     def plug_w(self) -> float:
@@ -102,6 +107,7 @@ def week_trips(car: Car, monday: date) -> tuple[Trip, ...]:
         return ()
     chance = seeded(car.seed, "trips", car.index, monday)
     work = beyond(car.home, "work", _bearing(car, "work"), car.commute_mi / ROAD_FACTOR)
+    work = replace(work, is_underground=car.habits.parks_underground)
     trips: list[Trip] = []
     for weekday in range(5):
         day = monday + timedelta(days=weekday)

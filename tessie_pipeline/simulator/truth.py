@@ -7,14 +7,22 @@ answers it is unrounded and knows whole days, also ones that are not over yet.
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from tessie_pipeline.simulator.awake import Interval, awake_intervals, merged, minutes
+from tessie_pipeline.simulator.awake import (
+    Interval,
+    awake_intervals,
+    merged,
+    minutes,
+    outside,
+    without_signal,
+)
 from tessie_pipeline.simulator.battery import STEP_H
-from tessie_pipeline.simulator.charging import PlugIn, car_week, trip_energy_wh
+from tessie_pipeline.simulator.charging import car_week, trip_energy_wh
 from tessie_pipeline.simulator.charging_history import plug_ins
 from tessie_pipeline.simulator.fleet import Fleet
 from tessie_pipeline.simulator.household import Site
 from tessie_pipeline.simulator.localdays import STEP_S, local_iso, utc_iso
 from tessie_pipeline.simulator.motion import car_state, home_charging_w, odometer_mi
+from tessie_pipeline.simulator.plug_in import PlugIn, energy_wh
 from tessie_pipeline.simulator.powerwall import SiteDay
 from tessie_pipeline.simulator.trips import Car, monday_of
 
@@ -120,17 +128,22 @@ def car_truth(fleet: Fleet, car: Car) -> dict[str, Any]:
         "plug_w": car.plug_w,
         "phases": car.phases,
         "has_night_tariff": car.has_night_tariff,
+        "habits": car.habits.names,
     }
 
 
 def plug_in_truth(plug_in: PlugIn, vin: str) -> dict[str, Any]:
-    """A plug-in with its segments: exact instants, energy at the plug and into the battery."""
+    """A plug-in with its segments: exact instants, energy at the plug and into the battery.
+
+    `used_wh` is what charging drew; preheating drew its own, of which the battery got nothing.
+    """
     used_wh = plug_in.used_wh(plug_in.end_s)
     return {
         "vin": vin,
         "place": plug_in.place.name,
         "is_home": plug_in.place.is_home,
         "is_supercharger": plug_in.place.is_supercharger,
+        "is_underground": plug_in.place.is_underground,
         "latitude": plug_in.place.latitude_deg,
         "longitude": plug_in.place.longitude_deg,
         "plugged": utc_iso(plug_in.start_s),
@@ -139,12 +152,21 @@ def plug_in_truth(plug_in: PlugIn, vin: str) -> dict[str, Any]:
         "added_wh": used_wh * plug_in.efficiency,
         "efficiency": plug_in.efficiency,
         "is_complete": plug_in.is_complete,
+        "without_power": plug_in.without_power and [*map(utc_iso, plug_in.without_power)],
+        "preheating": [
+            {
+                "start": utc_iso(piece.start_s),
+                "end": utc_iso(piece.end_s),
+                "used_wh": piece.energy_wh,
+            }
+            for piece in plug_in.preheating
+        ],
         "segments": [
             {
                 "start": utc_iso(segment[0].start_s),
                 "end": utc_iso(segment[-1].end_s),
-                "used_wh": sum(piece.energy_wh for piece in segment),
-                "added_wh": sum(piece.energy_wh for piece in segment) * plug_in.efficiency,
+                "used_wh": energy_wh([segment]),
+                "added_wh": energy_wh([segment]) * plug_in.efficiency,
                 "max_power_w": max(piece.power_w for piece in segment),
             }
             for segment in plug_in.segments
@@ -208,7 +230,9 @@ def awake_truth(
     """Minutes awake in a half-open window: without any calls, with those made, the difference."""
     start_s, end_s = start.timestamp(), end.timestamp()
     natural = awake_intervals(car, start_s, end_s)
-    actual = merged([*natural, *held_s], start_s, end_s)
+    actual = outside(
+        merged([*natural, *held_s], start_s, end_s), without_signal(car, start_s, end_s)
+    )
     natural_min, actual_min = minutes(natural), minutes(actual)
     return {
         "natural_min": natural_min,

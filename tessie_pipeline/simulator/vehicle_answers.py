@@ -108,17 +108,16 @@ def vehicle_data(
 
 def _charge_state(_: Fleet, car: Car, now: CarState) -> dict[str, Any]:
     """Charging; cars on three phases report 2, as real ones do, and DC reports 2 V and 0 A."""
-    plug_in, last, piece = now.plug_in, now.last_plug_in, now.piece
-    power_w = piece.power_w if piece else 0.0
+    plug_in, last = now.plug_in, now.last_plug_in
     is_fast = plug_in is not None and plug_in.place.is_supercharger
     is_ac = plug_in is not None and not is_fast
     added_kwh = last.added_wh(now.at_s) / 1000 if last else 0.0
     added_mi = round(added_kwh * 1000 / car.rated_wh_per_mi, 1)
-    into_battery_w = power_w * plug_in.efficiency if plug_in else 0.0
+    into_battery_w = now.piece.power_w * plug_in.efficiency if plug_in and now.piece else 0.0
     limit_wh = car.usable_wh * car.limit_pct / 100
     hours_left = max(0.0, limit_wh - now.stored_wh) / into_battery_w if into_battery_w else 0.0
-    volts = car.volts if is_ac and piece else 2 if plug_in else 0
-    amps = round(power_w / car.volts / car.phases) if is_ac else 0
+    volts = car.volts if is_ac and now.plug_w else 2 if plug_in else 0
+    amps = round(now.plug_w / car.volts / car.phases) if is_ac else 0
     full_mi = car.usable_wh / car.rated_wh_per_mi
     return {
         "battery_level": round(now.soc_pct),
@@ -139,7 +138,7 @@ def _charge_state(_: Fleet, car: Car, now: CarState) -> dict[str, Any]:
         "charger_actual_current": amps,
         "charger_phases": (2 if car.phases == 3 else 1) if is_ac else None,
         "charger_pilot_current": car.amps if plug_in else None,
-        "charger_power": round(power_w / 1000),
+        "charger_power": round(now.plug_w / 1000),
         "charger_voltage": volts,
         "charging_state": now.charging_state,
         "conn_charge_cable": ("SAE" if car.volts == 240 else "IEC") if plug_in else "<invalid>",
@@ -179,13 +178,14 @@ def _climate_state(fleet: Fleet, car: Car, now: CarState) -> dict[str, Any]:
         clock = datetime.fromtimestamp(now.at_s, ZoneInfo(car.zone))
         seconds = clock.hour * 3600 + clock.minute * 60 + clock.second
         outside_c = outside_temperature_c(site, clock.date(), seconds)
-    is_on = now.trip is not None
+    is_on = now.trip is not None or now.preheating is not None
     return {
         "fan_status": 3 if is_on else 0,
         "inside_temp": round(21.0 if is_on else 0.7 * outside_c + 6.3, 1),
         "outside_temp": round(outside_c * 2) / 2,
         "is_auto_conditioning_on": is_on,
         "is_climate_on": is_on,
+        "is_preconditioning": now.preheating is not None,
     }
 
 

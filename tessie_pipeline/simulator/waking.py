@@ -6,7 +6,13 @@ it online after some seconds. What calls did is kept, to be told apart from what
 
 from bisect import bisect_right
 
-from tessie_pipeline.simulator.awake import IDLE_AWAKE_S, Interval, is_naturally_awake, merged
+from tessie_pipeline.simulator.awake import (
+    IDLE_AWAKE_S,
+    Interval,
+    has_signal,
+    is_naturally_awake,
+    merged,
+)
 from tessie_pipeline.simulator.trips import Car
 
 WAKE_UP_S = 12.0
@@ -19,7 +25,9 @@ class Waking:
         self._held_s: dict[str, list[Interval]] = {}
 
     def state(self, car: Car, at_s: float) -> str:
-        """`online`, `asleep` or, for firmware that says so, `offline`."""
+        """`online`, `asleep` or, without signal and for firmware that says so, `offline`."""
+        if not has_signal(car, at_s):
+            return "offline"
         held_s = self._held_s.get(car.vin, [])
         index = bisect_right(held_s, (at_s, float("inf"))) - 1
         is_held = index >= 0 and at_s < held_s[index][1]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import httpx
 from tessie_pipeline.simulator.app import create_app
 from tessie_pipeline.simulator.clock import Clock
 from tessie_pipeline.simulator.fleet import Fleet
+from tessie_pipeline.simulator.habits import Habits
 from tessie_pipeline.simulator.tokens import SCOPES, Tokens
 from tessie_pipeline.simulator.world import World
 
@@ -32,11 +34,17 @@ class SimulatorClient:
     """Calls a simulator whose clock stands still at an instant, with a full access token."""
 
     def __init__(
-        self, now: str, sites: int = 1, vehicles: int = 2, seed: int = 1, scopes: str = SCOPES
+        self,
+        now: str,
+        sites: int = 1,
+        vehicles: int = 2,
+        seed: int = 1,
+        scopes: str = SCOPES,
+        further: Sequence[Habits] = (),
     ) -> None:
         self.wall = WallTime()
         self.clock = Clock(datetime.fromisoformat(now), speed=0.0, wall=self.wall)
-        self.fleet = Fleet(seed, sites, vehicles)
+        self.fleet = Fleet(seed, sites, vehicles, further)
         self.app = create_app(self.fleet, self.clock)
         token = Tokens().partner("tests", scopes, self.wall.at_s)["access_token"]
         self.headers = {"Authorization": f"Bearer {token}"}
