@@ -4,7 +4,13 @@ from typing import Any
 
 from alembic import context
 
-from tessie_pipeline.store import api_tables, tables  # noqa: F401 - they fill the metadata
+from tessie_pipeline.store import (  # noqa: F401 - they fill the metadata
+    api_tables,
+    charging_tables,
+    drive_tables,
+    price_tables,
+    tables,
+)
 from tessie_pipeline.store.columns import PRIVATE, metadata
 
 

@@ -4,7 +4,16 @@ from typing import Any
 
 import dagster as dg
 
-from tessie_pipeline.orchestration import energy, live_states, registries
+from tessie_pipeline.orchestration import (
+    bills,
+    charging,
+    costs,
+    drives,
+    energy,
+    live_states,
+    registries,
+    site_tariffs,
+)
 from tessie_pipeline.orchestration.alerts import (
     alert_webhook_resource,
     alerts_sensor,
@@ -16,6 +25,7 @@ from tessie_pipeline.orchestration.resources import (
     database_resource,
     fleet_api_resource,
 )
+from tessie_pipeline.orchestration.vehicle_history import vehicle_history_sensor
 from tessie_pipeline.orchestration.waking import wake
 from tessie_pipeline.settings import Settings
 
@@ -23,10 +33,12 @@ from tessie_pipeline.settings import Settings
 def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
     """The project's definitions; `resources` replace those of the same names."""
     return dg.Definitions(
-        assets=dg.load_assets_from_modules([registries, live_states, energy]),
+        assets=dg.load_assets_from_modules(
+            [registries, live_states, energy, charging, costs, drives, bills, site_tariffs]
+        ),
         jobs=[*jobs(settings.log_level), post_alerts_job(settings.log_level), wake],
         schedules=schedules(settings.poll_cron, settings.log_level),
-        sensors=[alerts_sensor(settings)],
+        sensors=[alerts_sensor(settings), vehicle_history_sensor],
         resources={
             "database": database_resource,
             "fleet_api": fleet_api_resource,

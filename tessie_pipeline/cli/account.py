@@ -181,9 +181,7 @@ def register(console: Console, domain: str, regions: Sequence[str]) -> None:
             endpoint = application.endpoint(transport)
             for region, url in urls.items():
                 try:
-                    token = endpoint.partner_token(
-                        application.secret(), url, login.PARTNER_SCOPES
-                    )
+                    token = endpoint.partner_token(application.secret(), url, login.PARTNER_SCOPES)
                     login.register(url, token, domain, transport)
                     say(console, f"{region}: {domain} is registered at {url}.")
                 except FleetApiError as error:

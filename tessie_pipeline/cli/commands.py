@@ -19,6 +19,7 @@ from tessie_pipeline.cli.environment import (
     environment,
     prepare,
 )
+from tessie_pipeline.cli.place_commands import driver_app, place_app, tariff_app
 from tessie_pipeline.settings import Settings
 from tessie_pipeline.store import migrations
 from tessie_pipeline.store.database import Database
@@ -31,6 +32,13 @@ app = typer.Typer(
 )
 import_app = typer.Typer(no_args_is_help=True, help="Load data that others exported.")
 app.add_typer(import_app, name="import")
+rebuild_app = typer.Typer(
+    no_args_is_help=True, help="Derive again from stored samples, and say what came out otherwise."
+)
+app.add_typer(rebuild_app, name="rebuild")
+app.add_typer(place_app, name="place")
+app.add_typer(tariff_app, name="tariff")
+app.add_typer(driver_app, name="driver")
 
 console = Console()
 
@@ -243,6 +251,29 @@ def run_env(simulator_port: Port = household.DEFAULT_PORT) -> None:
             print(f"export {name}={shlex.quote(value)}")
         if url:
             Console(stderr=True).print("Run `tessie simulate` in another terminal.")
+
+
+RebuiltVehicle = Annotated[str | None, typer.Option("--vehicle", help="Only this one, by name.")]
+RebuiltFrom = Annotated[
+    datetime | None,
+    typer.Option("--from", formats=["%Y-%m-%d"], help="From this day on (UTC); else all."),
+]
+
+
+@rebuild_app.command("sessions")
+def run_rebuild_sessions(vehicle: RebuiltVehicle = None, since: RebuiltFrom = None) -> None:
+    """Derive plug-ins again, with their segments and what they cost."""
+    from tessie_pipeline.cli import rebuild
+
+    rebuild.sessions(console, vehicle, since and since.date())
+
+
+@rebuild_app.command("drives")
+def run_rebuild_drives(vehicle: RebuiltVehicle = None, since: RebuiltFrom = None) -> None:
+    """Derive drives again, with what was driven unseen."""
+    from tessie_pipeline.cli import rebuild
+
+    rebuild.drives(console, vehicle, since and since.date())
 
 
 @import_app.command("app-export")

@@ -53,7 +53,7 @@ def driver_of(drives: pl.DataFrame, rules: pl.DataFrame, time_zone: str) -> pl.S
     nobody = pl.lit(None, pl.String())
     return (
         drives.with_columns(weekday=local.dt.weekday(), clock=local.dt.time())
-        .select(
+        .with_columns(
             driver_id=pl.coalesce(
                 *(
                     pl.when(_fits(rule)).then(pl.lit(rule["driver_id"]))
@@ -62,7 +62,7 @@ def driver_of(drives: pl.DataFrame, rules: pl.DataFrame, time_zone: str) -> pl.S
                 nobody,
             )
         )
-        .to_series()
+        .get_column("driver_id")
     )
 
 

@@ -68,6 +68,8 @@ Negative where an odometer stepped back. Together with the drives of the same sa
 of a vehicle add up to its last odometer less its first.
 """
 
+PARTING_COLUMNS = ("shift_state", "speed", "charging_state", "odometer")
+
 DENSE = timedelta(seconds=90)
 """Power is integrated between samples of one minute, give or take the delay of an answer."""
 
@@ -92,7 +94,7 @@ def drives(samples: pl.DataFrame, capacities: pl.DataFrame) -> pl.DataFrame:
 
     Args:
         samples: `SAMPLE_COLUMNS` of `drives_steps`, in any order, of any vehicles.
-        capacities: `vehicle_id` and `usable_capacity_kwh`, as `usable_capacity` gives them.
+        capacities: `vehicle_id` and `usable_kwh`.
     """
     taken = steps(samples)
     distance, duration_h = pl.col("distance_miles"), pl.col("driven_h").fill_null(0.0)
@@ -154,7 +156,7 @@ def unseen_distance(samples: pl.DataFrame) -> pl.DataFrame:
 def parts_drives() -> pl.Expr:
     """Samples that no drive or unseen distance reaches across: of the parked car, with odometer.
 
-    Takes `shift_state`, `speed`, `charging_state` and `odometer`.
+    Takes `PARTING_COLUMNS`.
     """
     return ~is_driving() & pl.col("odometer").is_not_null()
 
@@ -241,7 +243,7 @@ def _mean_of_driving(name: str) -> pl.Expr:
 
 def _energy() -> list[pl.Expr]:
     used_pct = pl.col("start_battery_level") - pl.col("end_battery_level")
-    by_soc_kwh = (used_pct * pl.col("usable_capacity_kwh") / 100).round(9)
+    by_soc_kwh = (used_pct * pl.col("usable_kwh") / 100).round(9)
     by_soc_kwh = pl.when(used_pct >= 0).then(by_soc_kwh)
     is_measured = pl.col("power_coverage_pct") >= LEAST_COVERAGE_PCT
     source = (

@@ -88,13 +88,13 @@ def charger_kind() -> pl.Expr:
     Tesla's single-wire protocol, and other if not. Source: `fleet_api.md` section 8.
 
     Takes `fast_charger_type`, `fast_charger_brand`, `conn_charge_cable`, `is_dc`, `place_kind` (of
-    `PLACES`, null outside them) and `wall_connector_site_id`, whose connector saw the car, or null.
+    `PLACES`, null outside them) and `connector_site_id`, whose connector saw the car, or null.
     """
     charger, brand = pl.col("fast_charger_type"), pl.col("fast_charger_brand")
     is_teslas_ac = charger.is_in(_AC_OF_TESLA).fill_null(False)
     speaks_dc = charger.is_in(_DC_OF_OTHERS) | (pl.col("conn_charge_cable") == "GB_DC")
     is_dc = ~is_teslas_ac & pl.coalesce("is_dc", speaks_dc | (charger == "Tesla"))
-    place_kind, connector = pl.col("place_kind"), pl.col("wall_connector_site_id")
+    place_kind, connector = pl.col("place_kind"), pl.col("connector_site_id")
     return (
         pl.when(is_dc & ((brand == "Tesla") | (charger == "Tesla")))
         .then(pl.lit("supercharger"))
@@ -128,5 +128,5 @@ def located(sessions: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
         .with_columns(place_id=place_of(sessions, places))
         .join(known, on="place_id", how="left", maintain_order="left")
         .with_columns(charger_type=charger_kind())
-        .with_columns(site_id=pl.when(is_ac).then(pl.coalesce("site_id", "wall_connector_site_id")))
+        .with_columns(site_id=pl.when(is_ac).then(pl.coalesce("site_id", "connector_site_id")))
     )

@@ -29,7 +29,12 @@ class TariffFileError(ValueError):
     """A text that is no tariff file; the message names what is wrong and where."""
 
 
-def _hours(text: object) -> tuple[time, time]:
+def read_hours(text: object) -> tuple[time, time]:
+    """Start and end of hours written like 22:00-06:00; midnight may be 24:00.
+
+    Raises:
+        ValueError: They are not.
+    """
     found = _HOURS.fullmatch(text.strip()) if isinstance(text, str) else None
     if found is None:
         raise ValueError("hours are written like 22:00-06:00")
@@ -46,7 +51,12 @@ def _season(text: object) -> Season:
     return Season.between(*found.groups())
 
 
-def _weekdays(text: object) -> frozenset[int]:
+def read_weekdays(text: object) -> frozenset[int]:
+    """ISO numbers of days written like Mon-Fri or Sat, Sun.
+
+    Raises:
+        ValueError: They are not.
+    """
     days: set[int] = set()
     for part in text.lower().split(",") if isinstance(text, str) else [""]:
         ends = [day.strip() for day in part.split("-")]
@@ -79,8 +89,8 @@ class _Written(BaseModel):
 
 class _Rate(_Written):
     price: _Money
-    hours: Annotated[tuple[time, time], BeforeValidator(_hours)] = (MIDNIGHT, MIDNIGHT)
-    days: Annotated[frozenset[int], BeforeValidator(_weekdays)] = EVERY_DAY
+    hours: Annotated[tuple[time, time], BeforeValidator(read_hours)] = (MIDNIGHT, MIDNIGHT)
+    days: Annotated[frozenset[int], BeforeValidator(read_weekdays)] = EVERY_DAY
     season: Annotated[Season | None, BeforeValidator(_season)] = None
 
     def rate(self, direction: Direction, unit: Unit) -> Rate:

@@ -18,6 +18,9 @@ from dagster._core.storage.tags import (
 HISTORY_CRON = "30 12 * * *"
 """In UTC: half past noon, when yesterday's local day is over everywhere on earth."""
 
+BILLS_CRON = "45 12 * * *"
+"""In UTC: after the history of the days, which has its share of the budget first."""
+
 HEALED_DAYS = 7
 """How many days back the daily run looks; days that are complete cost no request."""
 
@@ -26,6 +29,8 @@ LONGEST_POLL = timedelta(minutes=10)
 
 LIVE_POLL = "live_poll"
 ENERGY_DAYS = "energy_days"
+VEHICLE_HISTORY = "vehicle_history"
+CHARGING_RECORDS = "charging_records"
 
 
 def jobs(log_level: str) -> list[UnresolvedAssetJobDefinition]:
@@ -47,6 +52,20 @@ def jobs(log_level: str) -> list[UnresolvedAssetJobDefinition]:
             config=config,
             description="Tesla's history of each day, its intervals and its sums; any range of "
             "days is one run.",
+        ),
+        dg.define_asset_job(
+            VEHICLE_HISTORY,
+            selection=["charging_sessions", "charging_costs", "drives"],
+            executor_def=dg.in_process_executor,
+            config=config,
+            description="Charges, what they cost, and drives: all that is not up to date.",
+        ),
+        dg.define_asset_job(
+            CHARGING_RECORDS,
+            selection=["tariffs", "charging_bills", "wall_connector_charges"],
+            executor_def=dg.in_process_executor,
+            config=config,
+            description="Tesla's own records of charges: rate plans, bills, and wall connectors.",
         ),
     ]
 
@@ -111,6 +130,19 @@ def energy_days_schedule(log_level: str) -> dg.ScheduleDefinition:
     return energy_days_schedule
 
 
+charging_records_schedule = dg.ScheduleDefinition(
+    job_name=CHARGING_RECORDS,
+    cron_schedule=BILLS_CRON,
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="What Tesla has billed, once a day.",
+)
+
+
 def schedules(poll_cron: str, log_level: str) -> Sequence[dg.ScheduleDefinition]:
     """All schedules, on from the start."""
-    return [live_poll_schedule(poll_cron), energy_days_schedule(log_level)]
+    return [
+        live_poll_schedule(poll_cron),
+        energy_days_schedule(log_level),
+        charging_records_schedule,
+    ]

@@ -85,6 +85,7 @@ def connect_fleet_api(settings: Settings, database: Database, clock: Clock) -> I
             billing=billing(settings),
             wait_for_turn=wait_for_turn,
             sub_states=_sub_states(facts),
+            has_bills=_is_granted(facts, "vehicle_charging_cmds"),
             now=clock,
         ) as fleet_api,
     ):
@@ -93,8 +94,13 @@ def connect_fleet_api(settings: Settings, database: Database, clock: Clock) -> I
 
 def _sub_states(facts: AccountFacts | None) -> Sequence[str]:
     """What of a vehicle is asked for: a request that names what was not granted may be refused."""
-    has_location = not facts or facts.scopes is None or "vehicle_location" in facts.scopes
+    has_location = _is_granted(facts, "vehicle_location")
     return [name for name in VEHICLE_DATA_ENDPOINTS if has_location or name != LOCATION]
+
+
+def _is_granted(facts: AccountFacts | None, scope: str) -> bool:
+    """Whether the login granted a scope, or did not say."""
+    return not facts or facts.scopes is None or scope in facts.scopes
 
 
 def billing(settings: Settings) -> Billing:
@@ -112,5 +118,6 @@ def billing(settings: Settings) -> Billing:
             Kind.VEHICLE: Category.DATA,
             Kind.ENERGY: Category.FREE if settings.are_energy_calls_free else Category.DATA,
             Kind.WAKE: Category.WAKE,
+            Kind.BILLS: Category.DATA,
         },
     )

@@ -4,6 +4,9 @@ In frames an id is the 32 hexadecimal digits of its UUID and JSON is text; here 
 Postgres's binary `COPY` takes. Not here: what is read or written, and in which tables.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import adbc_driver_postgresql.dbapi as adbc
 import polars as pl
 import pyarrow as pa
@@ -15,6 +18,13 @@ JSONB_VERSION = "\x01"
 
 BATCH_ROWS = 10_000
 """Rows that are made ready at a time on their way into Postgres."""
+
+_NUMBERS: dict[type[sa.types.TypeEngine[Any]], type[pl.DataType]] = {
+    sa.Double: pl.Float64,
+    sa.SmallInteger: pl.Int16,
+    sa.Integer: pl.Int32,
+    sa.BigInteger: pl.Int64,
+}
 
 _dialect = pg.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
 
@@ -57,6 +67,24 @@ def stage(connection: adbc.Connection, table: sa.Table, frame: pl.DataFrame) -> 
     execute(connection, f"analyze pg_temp.{table.name}")
 
 
+def as_rows(kinds: Mapping[str, sa.types.TypeEngine[Any]], frame: pl.DataFrame) -> sa.FromClause:
+    """A few rows inside a query, which spares the round trips of a staging table.
+
+    Args:
+        kinds: the columns and their types: times, ids, numbers and plain words only.
+        frame: the rows.
+    """
+    arrays = [
+        sa.cast(
+            sa.literal("{" + ",".join(frame[name].cast(pl.String).fill_null("null")) + "}"),
+            pg.ARRAY(kind),
+        )
+        for name, kind in kinds.items()
+    ]
+    columns = [sa.column(name, kind) for name, kind in kinds.items()]
+    return sa.func.unnest(*arrays).table_valued(*columns).render_derived(name="given")
+
+
 def _ingest(
     connection: adbc.Connection, table: sa.Table, frame: pl.DataFrame, *, is_temporary: bool
 ) -> int:
@@ -90,9 +118,9 @@ def _to_wire(column: sa.Column[object]) -> pl.Expr:
         return expression.str.decode("hex")
     if isinstance(column.type, pg.JSONB):
         return (JSONB_VERSION + expression).alias(column.name)
-    if isinstance(column.type, sa.Double):
-        return expression.cast(pl.Float64)  # COPY would take the bits of an int64 for a double's
-    return expression
+    # COPY would take the bits of an int64 for a double's, and refuses them for a smaller integer.
+    number = _NUMBERS.get(type(column.type))
+    return expression if number is None else expression.cast(number)
 
 
 def _from_wire(field: "pa.Field", column: "pa.ChunkedArray") -> pl.Series:

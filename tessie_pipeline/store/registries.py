@@ -114,6 +114,30 @@ def read_zones(connection: adbc.Connection) -> pl.DataFrame:
     )
 
 
+def read_site_infos(connection: adbc.Connection) -> pl.DataFrame:
+    """`site_id`, `site_name`, `time_zone` and `raw_data` (site_info) of the account's sites.
+
+    A site without a name has its number for one; those that were never described are left out.
+    """
+    c = energy_sites.c
+    name = sa.func.coalesce(c.site_name, sa.cast(c.tesla_site_id, sa.Text))
+    query = sa.select(
+        c.id.label("site_id"),
+        name.label("site_name"),
+        c.time_zone,
+        sa.cast(c.raw_data, sa.Text).label("raw_data"),
+    ).where(c.site_info_at.is_not(None), c.time_zone.is_not(None), c.removed_at.is_(None))
+    schema = dict.fromkeys(("site_id", "site_name", "time_zone", "raw_data"), pl.String())
+    return read_frame(connection, query.order_by(c.created_at, c.id), pl.Schema(schema))
+
+
+def read_vins(connection: adbc.Connection) -> pl.DataFrame:
+    """`vehicle_id` and `vin` of all vehicles."""
+    query = sa.select(vehicles.c.id.label("vehicle_id"), vehicles.c.vin)
+    schema = pl.Schema({"vehicle_id": pl.String(), "vin": pl.String()})
+    return read_frame(connection, query, schema)
+
+
 def _adopt_imported_site(connection: sa.Connection, tesla_site_id: int) -> None:
     tesla_ids = connection.scalars(sa.select(energy_sites.c.tesla_site_id)).all()
     if tesla_ids == [None]:

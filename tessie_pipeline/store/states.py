@@ -7,13 +7,16 @@ import sqlalchemy as sa
 from tessie_pipeline.domain.samples import UTC_TIME
 from tessie_pipeline.store.frames import read_frame
 from tessie_pipeline.store.partitions import lock_writes
+from tessie_pipeline.store.sample_changes import mark
+from tessie_pipeline.store.tables import vehicle_states
 from tessie_pipeline.store.writes import write_new
 
 
 def add_states(connection: adbc.Connection, table: sa.Table, samples: pl.DataFrame) -> int:
     """Add the samples that are new; returns how many were.
 
-    A sample older than the newest stored one of its subject is flagged as stale.
+    Vehicles are marked for those who derive something from their samples. A sample older than the
+    newest stored one of its subject is flagged as stale.
 
     Args:
         connection: the transaction.
@@ -27,7 +30,10 @@ def add_states(connection: adbc.Connection, table: sa.Table, samples: pl.DataFra
     newest = _newest(connection, table, samples[subject].unique().to_list())
     is_stale = (pl.col("timestamp") < pl.col("newest")).fill_null(value=False)
     flagged = samples.join(newest, on=subject, how="left").with_columns(is_stale=is_stale)
-    return write_new(connection, table, flagged.drop("newest"))
+    new = write_new(connection, table, flagged.drop("newest"))
+    if new and table is vehicle_states:
+        mark(connection, samples)
+    return new
 
 
 def _newest(connection: adbc.Connection, table: sa.Table, subjects: list[str]) -> pl.DataFrame:

@@ -2,8 +2,8 @@
 
 Every column carries a comment with its meaning, unit, sign and source, which Postgres shows to
 readers. A partitioned table names its width in `info["partition_by"]` and has no foreign keys,
-which would halve the speed of `COPY` (`docs/decisions/0002-writes.md`). The tables about calls to
-Tesla are in `api_tables`. Not here: queries.
+which would halve the speed of `COPY` (`docs/decisions/0002-writes.md`). The others are in
+`api_tables`, `charging_tables`, `price_tables` and `drive_tables`. Not here: queries.
 """
 
 import sqlalchemy as sa
@@ -62,26 +62,16 @@ vehicles = sa.Table(
     whole("year", "Model year; from the VIN's tenth character."),
     text("color", "Paint as Tesla names it (vehicle_config.exterior_color)."),
     text("trim", "Trim badge as Tesla gives it (vehicle_config.trim_badging), such as 74d."),
+    number(
+        "usable_capacity_kwh",
+        "Energy of its battery from 0 to 100 %, kWh: the median of its charges, whole kWh.",
+    ),
     column("raw_data", pg.JSONB, "The product as received, without its tokens."),
     removed_at(),
     created_at(),
     updated_at(),
     comment="Vehicles of the account, from /products.",
 )
-
-drivers = sa.Table(
-    "drivers",
-    metadata,
-    identity("driver"),
-    text("name", "The driver's name.", nullable=False),
-    text("profile_id", "The driver profile in the car.", unique=True),
-    flag("is_primary", "Whether this is the main driver.", nullable=False,
-          server_default=sa.false()),
-    text("avatar_url", "Address of a picture."),
-    created_at(),
-    updated_at(),
-    comment="People who drive.",
-)  # fmt: skip
 
 vehicle_states = sa.Table(
     "vehicle_states",
@@ -139,39 +129,6 @@ vehicle_states = sa.Table(
     comment="Samples of vehicles, from vehicle_data. Partitioned by day of `timestamp` (UTC).",
     info={"partition_by": "day"},
     postgresql_partition_by="RANGE (timestamp)",
-)
-
-charging_sessions = sa.Table(
-    "charging_sessions",
-    metadata,
-    identity("plug-in"),
-    vehicle_id(sa.ForeignKey("vehicles.id"), nullable=False),
-    time("started_at", "When the cable went in (UTC).", nullable=False),
-    time("ended_at", "When the cable came out (UTC); null while plugged in."),
-    number("duration_minutes", "From start to end, minutes."),
-    whole("start_battery_level", "State of charge at the start, %."),
-    whole("end_battery_level", "State of charge at the end, %."),
-    number("energy_added_kwh", "Energy into the battery, kWh."),
-    number("charge_rate_kw_avg", "Mean charging power, kW."),
-    number("charge_rate_kw_max", "Highest charging power, kW."),
-    text("charger_type", "home, supercharger, destination, third_party or other."),
-    text("charger_name", "Name of the charger."),
-    text("location_name", "Name of the place."),
-    number("latitude", "Latitude of the plug-in, degrees north, WGS 84."),
-    number("longitude", "Longitude of the plug-in, degrees east, WGS 84."),
-    column("cost", sa.Numeric(12, 4), "Cost, in `cost_currency`."),
-    column("cost_currency", sa.String(3), "Currency of the cost, ISO 4217."),
-    number("solar_energy_kwh", "Part of the energy that came from the sun, kWh."),
-    number("solar_percentage", "Share of the energy that came from the sun, %."),
-    text("status", "in_progress, completed or interrupted.", nullable=False),
-    created_at(),
-    sa.UniqueConstraint("vehicle_id", "started_at"),
-    sa.CheckConstraint(
-        "charger_type in ('home', 'supercharger', 'destination', 'third_party', 'other')",
-        name="charger_type",
-    ),
-    sa.CheckConstraint("status in ('in_progress', 'completed', 'interrupted')", name="status"),
-    comment="One row per plug-in, derived from vehicle_states.",
 )
 
 energy_sites = sa.Table(

@@ -5,12 +5,13 @@ by `COPY`, straight into the keyed table: what is already there is found by read
 costs less than staging every row (`docs/decisions/0002-writes.md`).
 """
 
+from typing import Any
+
 import adbc_driver_postgresql.dbapi as adbc
 import polars as pl
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql as pg
 
-from tessie_pipeline.store.frames import copy_in, execute, read_frame
+from tessie_pipeline.store.frames import as_rows, copy_in, execute, read_frame
 from tessie_pipeline.store.partitions import ensure_partitions, lock_writes
 
 
@@ -55,7 +56,7 @@ def replace_windows(
     lock_writes(connection, table)
     ensure_partitions(connection, table, rows["timestamp"].dt.truncate("1d").unique())
     merged = _merged(table, windows)
-    given = _as_rows(table, merged)
+    given = as_rows(_window(table), merged)
     execute(connection, sa.delete(table).where(*_lies_in(table, given, merged)))
     return copy_in(connection, table, rows.sort(_key(table)))
 
@@ -65,7 +66,7 @@ def _key(table: sa.Table) -> list[str]:
 
 
 def _keys_in(connection: adbc.Connection, table: sa.Table, windows: pl.DataFrame) -> pl.DataFrame:
-    given = _as_rows(table, windows)
+    given = as_rows(_window(table), windows)
     keys = sa.select(*table.primary_key).where(*_lies_in(table, given, windows))
     # The offset makes Postgres look up window by window; joined freely, it tries each row of a
     # subject with each of its windows.
@@ -84,16 +85,9 @@ def _merged(table: sa.Table, windows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _as_rows(table: sa.Table, windows: pl.DataFrame) -> sa.FromClause:
-    """The windows inside a query, which spares the round trips of a staging table."""
+def _window(table: sa.Table) -> dict[str, sa.types.TypeEngine[Any]]:
     subject, timestamp = table.primary_key
-    types = {subject.name: subject.type, "start": timestamp.type, "end": timestamp.type}
-    arrays = [
-        sa.cast(sa.literal("{" + ",".join(windows[name].cast(pl.String)) + "}"), pg.ARRAY(kind))
-        for name, kind in types.items()
-    ]
-    columns = [sa.column(name, kind) for name, kind in types.items()]
-    return sa.func.unnest(*arrays).table_valued(*columns).render_derived(name="windows")
+    return {subject.name: subject.type, "start": timestamp.type, "end": timestamp.type}
 
 
 def _lies_in(

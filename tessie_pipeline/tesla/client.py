@@ -5,7 +5,7 @@ when a call is worth its price.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Self
 from zoneinfo import ZoneInfo
 
@@ -39,9 +39,14 @@ VEHICLE_DATA_ENDPOINTS = (
 
 ATTEMPTS = 3
 
+BILLS_PER_PAGE = 50
+
 
 class FleetApi:
     """A client of one account; use it in a `with` block, or `close` it.
+
+    Attributes:
+        has_bills: Whether bills may be asked for, as far as is known.
 
     All methods raise:
         TransientApiError: Tesla or the network failed for now.
@@ -58,6 +63,7 @@ class FleetApi:
         wait_for_turn: Callable[[], object] = lambda: None,
         attempts: int = ATTEMPTS,
         sub_states: Sequence[str] = VEHICLE_DATA_ENDPOINTS,
+        has_bills: bool = True,
         now: Now = wall_clock,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
@@ -71,11 +77,13 @@ class FleetApi:
             wait_for_turn: called before each request, to keep to a rate.
             attempts: how often a request is sent at most when Tesla or the network fails.
             sub_states: what of a vehicle is asked for.
+            has_bills: whether the login granted the scope of bills, or did not say.
             now: the present, in UTC.
             transport: sends the requests; over the network if not given.
         """
         book = book or NoBook()
         self._sub_states = ";".join(sub_states)
+        self.has_bills = has_bills
         transport = transport or unrecorded()
         self._http = httpx.Client(
             base_url=base_url,
@@ -123,17 +131,36 @@ class FleetApi:
     def calendar_history(
         self, tesla_site_id: int, kind: HistoryKind, day: date, zone: ZoneInfo
     ) -> object:
-        """A site's local day: energies [Wh] or mean powers [W] by 5, soe [%] by 15 minutes.
-
-        The end is asked as the day's last second: at exactly midnight Tesla answers an empty
-        series (`fleet_api.md` section 4.3).
-        """
-        last_second = day_start(day + timedelta(days=1), zone) - timedelta(seconds=1)
-        query = {
-            "kind": kind,
-            "period": "day",
-            "start_date": day_start(day, zone).astimezone(zone).isoformat(),
-            "end_date": last_second.astimezone(zone).isoformat(),
-            "time_zone": zone.key,
-        }
+        """A site's local day: energies [Wh] or mean powers [W] by 5, soe [%] by 15 minutes."""
+        query = {"kind": kind, "period": "day", **_days(day, day, zone)}
         return self._sender.send(endpoints.calendar_history(kind), tesla_site_id, query)
+
+    def charge_telemetry(
+        self, tesla_site_id: int, first: date, last: date, zone: ZoneInfo
+    ) -> object:
+        """The charges at a site's wall connectors from one local day to another, both included."""
+        query = {"kind": "charge", **_days(first, last, zone)}
+        return self._sender.send(endpoints.CHARGE_TELEMETRY, tesla_site_id, query)
+
+    def charging_history(self, page: int, since: datetime) -> object:
+        """A page, from 1, of what Tesla has billed for charges of all the account's vehicles."""
+        query = {
+            "startTime": since.isoformat(),
+            "pageNo": str(page),
+            "pageSize": str(BILLS_PER_PAGE),
+        }
+        return self._sender.send(endpoints.CHARGING_HISTORY, query=query)
+
+
+def _days(first: date, last: date, zone: ZoneInfo) -> dict[str, str]:
+    """The query for local days from the first to the last.
+
+    The end is asked as the last day's last second: at exactly midnight Tesla answers an empty
+    series (`fleet_api.md` section 4.3).
+    """
+    last_second = day_start(last + timedelta(days=1), zone) - timedelta(seconds=1)
+    return {
+        "start_date": day_start(first, zone).astimezone(zone).isoformat(),
+        "end_date": last_second.astimezone(zone).isoformat(),
+        "time_zone": zone.key,
+    }

@@ -17,6 +17,7 @@ class Kind(StrEnum):
     VEHICLE = "vehicle"
     ENERGY = "energy"
     WAKE = "wake"
+    BILLS = "bills"
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,10 @@ VEHICLE_DATA = Endpoint("GET", "/api/1/vehicles/{id}/vehicle_data", Kind.VEHICLE
 WAKE_UP = Endpoint("POST", "/api/1/vehicles/{id}/wake_up", Kind.WAKE)
 LIVE_STATUS = Endpoint("GET", "/api/1/energy_sites/{id}/live_status", Kind.ENERGY)
 SITE_INFO = Endpoint("GET", "/api/1/energy_sites/{id}/site_info", Kind.ENERGY)
+CHARGING_HISTORY = Endpoint("GET", "/api/1/dx/charging/history", Kind.BILLS)
+CHARGE_TELEMETRY = Endpoint(
+    "GET", "/api/1/energy_sites/{id}/telemetry_history?kind=charge", Kind.ENERGY
+)
 
 
 def calendar_history(kind: str) -> Endpoint:
@@ -67,6 +72,7 @@ class Billing:
             Kind.VEHICLE: Category.DATA,
             Kind.ENERGY: Category.DATA,
             Kind.WAKE: Category.WAKE,
+            Kind.BILLS: Category.DATA,
         }
     )
 

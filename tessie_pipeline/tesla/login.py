@@ -35,6 +35,7 @@ SCOPES = {
     "vehicle_device_data": "no vehicles and nothing that they measure",
     "vehicle_location": "no coordinates, so no places",
     "energy_device_data": "no solar, no Powerwall and no energy history",
+    "vehicle_charging_cmds": "no Supercharger bills",
 }
 """The scopes that are asked for, and what a missing one costs."""
 

@@ -43,6 +43,11 @@ def test_without_a_rule_the_default_driver_of_the_vehicle_drives_or_nobody() -> 
     assert who([], rule("Otto")) == []
 
 
+def test_without_any_rule_nobody_is_known_to_drive() -> None:
+    drives = pl.DataFrame([at(1, 8), at(1, 9)], DRIVE)
+    assert driver_of(drives, DRIVER_RULES.to_frame(), "UTC").to_list() == [None, None]
+
+
 def test_a_rule_that_asks_for_nothing_is_for_every_drive() -> None:
     assert who([at(1, 8), at(2, 9) | {"vehicle_id": "blue"}], rule("Otto")) == ["Otto", "Otto"]
 

@@ -16,7 +16,7 @@ from tessie_pipeline.domain.samples import VEHICLE_STATES
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HOUR, DAY = 60, 24 * 60
-CAPACITIES = pl.DataFrame({"vehicle_id": ["car"], "usable_capacity_kwh": [75.0]})
+CAPACITIES = pl.DataFrame({"vehicle_id": ["car"], "usable_kwh": [75.0]})
 SAMPLES = pl.Schema({name: VEHICLE_STATES[name] for name in SAMPLE_COLUMNS})
 
 Row = dict[str, Any]

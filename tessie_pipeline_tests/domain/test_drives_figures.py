@@ -2,11 +2,8 @@
 
 from typing import Any
 
-import polars as pl
 import pytest
 
-from tessie_pipeline.domain.drives_capacity import usable_capacity
-from tessie_pipeline.domain.samples import VEHICLE_STATES
 from tessie_pipeline_tests.domain.test_drives import HOUR, Row, driving, minute, only, parked
 
 DAY = 24 * HOUR
@@ -128,55 +125,3 @@ def test_an_outside_temperature_that_is_not_given_weighs_nothing() -> None:
     assert only(*rows)["outside_temp_avg"] == 14
     assert only(driving(1, 100.5, outside_temp=3.0))["outside_temp_avg"] == 3
     assert only(driving(1, 100.5))["outside_temp_avg"] is None
-
-
-CHARGES = {
-    name: VEHICLE_STATES[name]
-    for name in (
-        "vehicle_id", "timestamp", "charging_state", "battery_level", "charge_energy_added",
-    )
-}  # fmt: skip
-
-
-def charge(at: float, level: int | None, added: float | None, state: str = "Charging") -> Row:
-    return {
-        "vehicle_id": "car", "timestamp": minute(at), "charging_state": state,
-        "battery_level": level, "charge_energy_added": added,
-    }  # fmt: skip
-
-
-def capacity(*rows: dict[str, Any]) -> float | None:
-    """The usable capacity of the only vehicle."""
-    (row,) = usable_capacity(pl.DataFrame(rows, CHARGES)).to_dicts()
-    found: float | None = row["usable_capacity_kwh"]
-    return found
-
-
-def test_capacity_is_what_was_added_over_the_rise_of_the_state_of_charge() -> None:
-    # 15 kWh for 20 % are 75 kWh for all.
-    assert capacity(charge(0, 50, 0.0), charge(60, 60, 8.0), charge(120, 70, 15.0)) == 75
-
-
-def test_capacity_is_the_median_of_charges_that_are_large_enough() -> None:
-    unplugged = "Disconnected"
-    rows = [
-        charge(0, 50, 0.0), charge(60, 70, 14.0), charge(90, 70, 14.0, unplugged),  # 70
-        charge(100, 40, 2.0), charge(160, 60, 17.0), charge(190, 60, 17.0, unplugged),  # 75
-        charge(200, 30, 0.0), charge(260, 50, 18.0), charge(290, 50, 18.0, unplugged),  # 90
-        charge(300, 50, 0.0), charge(360, 59, 99.0), charge(390, 59, 99.0, unplugged),  # 9 % only
-    ]  # fmt: skip
-    assert capacity(*rows) == 75
-    assert capacity(*reversed(rows), *rows) == 75
-
-
-def test_a_counter_that_starts_anew_parts_two_charges_but_a_small_step_down_does_not() -> None:
-    # 20 % each: 15 kWh and 16 kWh, so 75 and 80; the median of two is their mean.
-    reset = [charge(0, 30, 1.0), charge(60, 50, 16.0), charge(61, 50, 0.0), charge(120, 70, 16.0)]
-    assert capacity(*reset) == 77.5
-    assert capacity(charge(0, 50, 0.0), charge(60, 58, 6.2), charge(61, 58, 6.0),
-                    charge(120, 70, 15.0)) == 75  # fmt: skip
-
-
-def test_capacity_is_unknown_where_nothing_was_charged() -> None:
-    assert capacity(charge(0, 50, 0.0, "Stopped"), charge(60, 70, 15.0, "Stopped")) is None
-    assert capacity(charge(0, 50, None), charge(60, 70, 15.0)) is None

@@ -118,9 +118,7 @@ class Kept:
             return
         self.samples = samples(*self.samples.to_dicts(), *rows)
         times = [row["timestamp"] for row in rows]
-        changes = pl.DataFrame(
-            {"vehicle_id": ["car"], "first": [min(times)], "last": [max(times)]}
-        )
+        changes = pl.DataFrame({"vehicle_id": ["car"], "first": [min(times)], "last": [max(times)]})
         found = windows_between(self.samples, changes, parts_drives())
         start, end = found["start"].item() or minute(0), found["end"].item() or NEVER
         window = self.samples.filter(pl.col("timestamp").is_between(start, end))

@@ -56,9 +56,7 @@ def test_every_trip_is_one_drive_with_its_distance_times_places_and_energy(
             if not only_awake or at_s < start_s + spacing_s or is_naturally_awake(car, at_s)
         ]
         samples = pl.DataFrame(rows, SAMPLES)
-        capacities = pl.DataFrame(
-            {"vehicle_id": [car.vin], "usable_capacity_kwh": [car.usable_wh / 1000]}
-        )
+        capacities = pl.DataFrame({"vehicle_id": [car.vin], "usable_kwh": [car.usable_wh / 1000]})
         found = drives(samples, capacities)
         true = trips(car)
         assert found.height == len(true)

@@ -115,7 +115,7 @@ SESSION = {
     "fast_charger_brand": pl.String(),
     "conn_charge_cable": pl.String(),
     "is_dc": pl.Boolean(),
-    "wall_connector_site_id": pl.String(),
+    "connector_site_id": pl.String(),
 }
 HOME, OFFICE, CABIN = ({"latitude": latitude, "longitude": 13.0} for latitude in (52.0, 53.0, 54.0))
 
@@ -168,13 +168,13 @@ def test_dc_at_home_is_not_home_charging_and_has_no_energy_site() -> None:
 
 
 def test_a_wall_connector_that_saw_the_car_makes_a_home_of_no_place_at_all() -> None:
-    seen = {"wall_connector_site_id": "barn"}
+    seen = {"connector_site_id": "barn"}
     assert labels(AC | seen) == ("home", None, "barn")
     assert labels(IEC | seen) == ("home", None, "barn")
 
 
 def test_the_place_says_more_than_the_wall_connector_but_for_a_site_that_it_does_not_know() -> None:
-    seen = {"wall_connector_site_id": "barn"}
+    seen = {"connector_site_id": "barn"}
     assert labels(HOME | AC | seen) == ("home", "Home", "roof")
     assert labels(CABIN | AC | seen) == ("home", "Cabin", "barn")
     assert labels(OFFICE | AC | seen) == ("destination", "Office", "barn")

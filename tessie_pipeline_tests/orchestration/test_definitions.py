@@ -15,6 +15,13 @@ from tessie_pipeline.store.columns import metadata
 from tessie_pipeline_tests.orchestration.conftest import KEY, Pipeline, settings
 
 GRAPH = {
+    "charging_sessions": ("charging", {"vehicle_states"}),
+    "tariffs": ("charging", {"energy_sites"}),
+    "charging_costs": (
+        "charging",
+        {"charging_sessions", "charging_bills", "tariffs", "energy_intervals"},
+    ),
+    "drives": ("drives", {"vehicle_states", "charging_sessions"}),
     "vehicles": ("registries", set()),
     "energy_sites": ("registries", set()),
     "vehicle_states": ("live", {"vehicles"}),
@@ -22,6 +29,8 @@ GRAPH = {
     "energy_history": ("energy", {"energy_sites"}),
     "energy_intervals": ("energy", {"energy_history"}),
     "energy_daily": ("energy", {"energy_intervals"}),
+    "charging_bills": ("charging", {"vehicles"}),
+    "wall_connector_charges": ("charging", {"energy_sites"}),
 }
 
 
@@ -71,7 +80,7 @@ def test_the_energy_chain_backfills_a_range_as_one_run(defs: dg.Definitions) -> 
 
 
 def test_jobs_run_in_one_process(defs: dg.Definitions) -> None:
-    for name in ("live_poll", "energy_days"):
+    for name in ("live_poll", "energy_days", "charging_records"):
         assert defs.resolve_job_def(name).executor_def is dg.in_process_executor
 
 

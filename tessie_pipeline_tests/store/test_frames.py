@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql as pg
 from tessie_pipeline.store import tables
 from tessie_pipeline.store.columns import metadata
 from tessie_pipeline.store.database import Database
+from tessie_pipeline.store.drive_tables import drivers
 from tessie_pipeline.store.frames import copy_in, execute, read_frame, stage
 from tessie_pipeline_tests.conftest import new_database
 from tessie_pipeline_tests.store.conftest import count_rows
@@ -57,6 +58,12 @@ KINDS = {
         pl.Date(),
         [date(1999, 12, 31), date(2024, 2, 29)],
         ["1999-12-31", "2024-02-29"],
+    ),
+    "an_hour": Kind(
+        sa.Time(),
+        pl.Time(),
+        [time(0, 0), time(23, 59, 59, 999999)],
+        ["00:00:00", "23:59:59.999999"],
     ),
     "a_small": Kind(sa.SmallInteger(), pl.Int16(), [-32768, 32767], ["-32768", "32767"]),
     "a_whole": Kind(sa.Integer(), pl.Int32(), [-(2**31), 7], ["-2147483648", "7"]),
@@ -218,9 +225,9 @@ def test_an_id_that_is_not_32_hexadecimal_digits_is_refused(
 def test_columns_that_a_frame_lacks_get_their_defaults(database: Database) -> None:
     before = datetime.now(UTC)
     with database.frames() as connection:
-        copy_in(connection, tables.drivers, pl.DataFrame({"name": ["Ann", "Bob"]}))
+        copy_in(connection, drivers, pl.DataFrame({"name": ["Ann", "Bob"]}))
     with database.rows() as rows:
-        ann, bob = rows.execute(sa.select(tables.drivers).order_by("name")).all()
+        ann, bob = rows.execute(sa.select(drivers).order_by("name")).all()
     assert isinstance(ann.id, UUID)
     assert ann.id != bob.id
     assert ann.is_primary is False

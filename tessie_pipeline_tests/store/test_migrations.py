@@ -20,6 +20,7 @@ from alembic.util import CommandError
 from tessie_pipeline.store import migrations, tables
 from tessie_pipeline.store.columns import metadata
 from tessie_pipeline.store.database import Database
+from tessie_pipeline.store.drive_tables import drivers
 from tessie_pipeline.store.embedded import EmbeddedPostgres
 from tessie_pipeline.store.partitions import ensure_partitions
 from tessie_pipeline_tests.store.conftest import wait_until_blocked
@@ -28,14 +29,32 @@ VIEWS = {
     "alerts",
     "api_spend",
     "budget",
+    "charging_bills",
+    "charging_costs",
+    "charging_reconciliation",
+    "charging_segments",
+    "charging_sessions",
+    "driver_statistics",
+    "drives",
     "energy_daily",
     "energy_intervals",
     "energy_sites_now",
     "polling",
+    "unseen_distances",
     "vehicle_availability",
+    "vehicle_months",
     "vehicle_states",
     "vehicles_now",
 }
+CHARGING_AND_DRIVES = (
+    "charging_costs",
+    "charging_segments",
+    "charging_sessions",
+    "driver_statistics",
+    "drives",
+    "unseen_distances",
+    "vehicle_months",
+)
 NOON = datetime(2024, 5, 6, 12, tzinfo=UTC)
 
 MIGRATE = """import os
@@ -87,7 +106,7 @@ def test_the_status_says_what_is_pending(bare_database: Database) -> None:
 
 def test_migrating_again_changes_nothing_and_keeps_the_data(database: Database) -> None:
     with database.rows() as rows:
-        rows.execute(sa.insert(tables.drivers).values(name="Ann"))
+        rows.execute(sa.insert(drivers).values(name="Ann"))
     add_month(database)
     relations = (
         "select oid::regclass::text, relfilenode from pg_class "
@@ -108,7 +127,7 @@ def test_the_tables_are_those_of_the_metadata(database: Database) -> None:
     "change",
     [
         "alter table drivers add column age int",
-        "alter table drivers alter column name type varchar(5)",
+        "alter table drivers alter column avatar_url type varchar(5)",
         "alter table drivers alter column name drop not null",
         "comment on column private.user_config.settings is 'something else'",
         "drop index energy_daily_date_idx",
@@ -234,7 +253,7 @@ def test_every_table_column_and_view_has_a_comment(database: Database) -> None:
     [
         pytest.param(tables.user_config, {}, "access_token_iv", id="user_config"),
         pytest.param(tables.vehicles, {"tesla_id": 1, "vin": "X"}, "model", id="vehicles"),
-        pytest.param(tables.drivers, {"name": "Ann"}, "avatar_url", id="drivers"),
+        pytest.param(drivers, {"name": "Ann"}, "avatar_url", id="drivers"),
         pytest.param(tables.energy_sites, {"tesla_site_id": 1}, "site_name", id="energy_sites"),
     ],
 )
@@ -285,6 +304,7 @@ def reader() -> Iterator[Database]:
         ("energy_intervals_2024_05_01", 0),
         ("bi.energy_sites_now", 1),
         ("bi.vehicles_now", 0),
+        *((f"bi.{view}", 0) for view in CHARGING_AND_DRIVES),
     ],
 )
 def test_a_reader_reads_tables_partitions_and_views(

@@ -10,7 +10,9 @@ import sqlalchemy as sa
 
 from tessie_pipeline.domain import samples
 from tessie_pipeline.store import tables
+from tessie_pipeline.store.charging_tables import charging_sessions
 from tessie_pipeline.store.database import Database
+from tessie_pipeline.store.drive_tables import drivers
 from tessie_pipeline.store.frames import copy_in, read_frame
 from tessie_pipeline.store.partitions import ensure_partitions
 from tessie_pipeline.store.writes import write_new
@@ -121,7 +123,15 @@ def test_a_time_series_is_keyed_on_its_subject_and_time_and_partitioned_by_time(
     assert read(database, query, table=table) == [keyed | {"partition": 'RANGE ("timestamp")'}]
 
 
-SESSION = {"vehicle_id": CAR, "started_at": NOON, "status": "completed"}
+SESSION = {
+    "vehicle_id": CAR,
+    "started_at": NOON,
+    "started_by": NOON,
+    "is_inferred": False,
+    "segments": 0,
+    "samples": 1,
+    "status": "completed",
+}
 HISTORY = {"site_id": SITE, "kind": "power", "date": NOON, "answer": {}, "received_at": NOON}
 DAY = {"site_id": SITE, "date": NOON, "source": "app_export"}
 REJECTED = {"endpoint": "a", "subject": "b", "body_digest": "c", "reason": "d", "body": "e"}
@@ -132,11 +142,11 @@ REJECTED = {"endpoint": "a", "subject": "b", "body_digest": "c", "reason": "d", 
     [
         pytest.param(tables.vehicles, {"vin": "X", "tesla_id": 8}, {"tesla_id": 9}, id="vin"),
         pytest.param(tables.vehicles, {"vin": "X", "tesla_id": 8}, {"vin": "Y"}, id="tesla_id"),
-        pytest.param(tables.drivers, {"name": "A", "profile_id": "1"}, {"name": "B"}, id="profile"),
+        pytest.param(drivers, {"name": "A", "profile_id": "1"}, {"name": "B"}, id="profile"),
         pytest.param(
             tables.energy_sites, {"tesla_site_id": 8}, {"site_name": "B"}, id="tesla_site_id"
         ),
-        pytest.param(tables.charging_sessions, SESSION, {"ended_at": NOON}, id="plug-in"),
+        pytest.param(charging_sessions, SESSION, {"ended_at": NOON}, id="plug-in"),
         pytest.param(tables.energy_history, HISTORY, {"answer": [1]}, id="history"),
         pytest.param(tables.energy_daily, DAY, {"solar_produced_kwh": 1}, id="energy_daily"),
         pytest.param(tables.rejected_payloads, REJECTED, {"reason": "z"}, id="rejected"),
@@ -154,14 +164,14 @@ def test_what_is_one_thing_is_kept_once(
     ("table", "row", "reason"),
     [
         pytest.param(
-            tables.charging_sessions, SESSION | {"status": "over"}, "status_check", id="status"
+            charging_sessions, SESSION | {"status": "over"}, "status_check", id="status"
         ),
         pytest.param(
-            tables.charging_sessions, SESSION | {"charger_type": "pub"}, "charger_type_check",
+            charging_sessions, SESSION | {"charger_type": "pub"}, "charger_type_check",
             id="charger",
         ),
         pytest.param(
-            tables.charging_sessions, SESSION | {"vehicle_id": SITE}, "vehicle_id_fkey", id="car"
+            charging_sessions, SESSION | {"vehicle_id": SITE}, "vehicle_id_fkey", id="car"
         ),
         pytest.param(tables.energy_history, HISTORY | {"kind": "gas"}, "kind_check", id="kind"),
         pytest.param(tables.energy_history, HISTORY | {"site_id": CAR}, "site_id_fkey", id="site"),

@@ -16,6 +16,7 @@ from tessie_pipeline.simulator.server import serving
 from tessie_pipeline.simulator.tokens import SCOPES, Tokens
 from tessie_pipeline.simulator.truth import state_truth
 from tessie_pipeline.simulator.waking import Waking
+from tessie_pipeline.tesla.charging_bills import decode_charging_bills
 from tessie_pipeline.tesla.client import FleetApi
 from tessie_pipeline.tesla.energy_answers import decode_live_status, decode_site_info
 from tessie_pipeline.tesla.history import (
@@ -26,6 +27,7 @@ from tessie_pipeline.tesla.history import (
 from tessie_pipeline.tesla.history_check import HistoryKind, check_history_answer
 from tessie_pipeline.tesla.product_answers import decode_products
 from tessie_pipeline.tesla.vehicle_answers import decode_vehicle_data
+from tessie_pipeline.tesla.wall_connectors import decode_charge_history
 from tessie_pipeline_tests.tesla.test_client_errors import TOKEN, Bearer, fleet_api
 
 FLEET = Fleet(seed=5, sites=3, vehicles=2)
@@ -175,3 +177,54 @@ def test_a_days_history_is_asked_for_from_its_first_to_its_last_second(
     assert b"+" not in url.query
     start, end = (datetime.fromisoformat(url.params[name]) for name in ("start_date", "end_date"))
     assert end - start == timedelta(hours=hours, seconds=-1)
+
+
+def test_a_page_of_bills_is_asked_for_since_an_instant() -> None:
+    asked: list[httpx.URL] = []
+
+    def keep(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url)
+        return httpx.Response(200, json={"data": []})
+
+    since = datetime(2026, 3, 1, tzinfo=UTC)
+    assert fleet_api(keep).charging_history(2, since) == {"data": []}
+    (url,) = asked
+    assert url.path == "/api/1/dx/charging/history"
+    assert dict(url.params) == {
+        "startTime": "2026-03-01T00:00:00+00:00",
+        "pageNo": "2",
+        "pageSize": "50",
+    }
+
+
+def test_charges_at_wall_connectors_are_asked_for_by_whole_local_days() -> None:
+    asked: list[httpx.URL] = []
+
+    def keep(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url)
+        return httpx.Response(200, json={})
+
+    days = date(2026, 3, 1), date(2026, 3, 31)
+    assert fleet_api(keep).charge_telemetry(7, *days, ZoneInfo("Europe/Berlin")) == {}
+    (url,) = asked
+    assert url.path == "/api/1/energy_sites/7/telemetry_history"
+    assert dict(url.params) == {
+        "kind": "charge",
+        "start_date": "2026-03-01T00:00:00+01:00",
+        "end_date": "2026-03-31T23:59:59+02:00",
+        "time_zone": "Europe/Berlin",
+    }
+
+
+def test_bills_and_charges_of_the_simulator_decode(simulator: FleetApi) -> None:
+    CLOCK.set(start=datetime(2026, 12, 1, tzinfo=UTC))
+    home = FLEET.sites[0]
+    page = decode_charging_bills(simulator.charging_history(1, datetime(2026, 1, 1, tzinfo=UTC)))
+    assert page.rejected == ()
+    assert page.bills.height == page.record_count > 0
+    assert page.bills["started_at"].min() >= datetime(2026, 1, 1, tzinfo=UTC)  # type: ignore[operator]
+    days = date(2026, 11, 1), date(2026, 11, 30)
+    answer = simulator.charge_telemetry(home.energy_site_id, *days, ZoneInfo(home.zone))
+    charges, refused = decode_charge_history(answer, "home")
+    assert refused == []
+    assert charges.height > 0

@@ -1,0 +1,98 @@
+"""`tessie rebuild`: derive again from stored samples, and say what came out differently."""
+
+from datetime import UTC, date, datetime, time
+
+import polars as pl
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from tessie_pipeline.cli.environment import CliError, Environment, environment
+from tessie_pipeline.domain.samples import UTC_TIME
+from tessie_pipeline.store import migrations
+from tessie_pipeline.store.registries import find_vehicle, vehicle_ids
+from tessie_pipeline.store.sample_changes import Reader, mark
+from tessie_pipeline.store.vehicle_samples import sampled_spans
+
+SHOWN = 40
+"""The most plug-ins that are listed."""
+
+
+def sessions(console: Console, vehicle: str | None, since: date | None) -> None:
+    """Derive plug-ins again, with what they cost.
+
+    Raises:
+        CliError: there is no such vehicle.
+    """
+    from tessie_pipeline.orchestration.charging import derive_sessions
+    from tessie_pipeline.orchestration.costs import derive_costs
+
+    with environment() as env:
+        migrations.upgrade(env.database)
+        names = _mark(env, "charging_sessions", vehicle, since)
+        replaced = derive_sessions(env.database)
+        with env.database.frames() as connection:
+            costed, not_understood = derive_costs(connection)
+    for reason in not_understood:
+        console.print(f"Left out: {reason}", markup=False, highlight=False)
+    if replaced.is_empty():
+        console.print("No plug-in came out differently.")
+    else:
+        console.print(_table(replaced, names))
+    console.print(f"{costed} costed.")
+
+
+def drives(console: Console, vehicle: str | None, since: date | None) -> None:
+    """Derive drives again.
+
+    Raises:
+        CliError: there is no such vehicle.
+    """
+    from tessie_pipeline.orchestration.drives import derive_drives
+
+    with environment() as env:
+        migrations.upgrade(env.database)
+        _mark(env, "drives", vehicle, since)
+        console.print(f"{derive_drives(env.database, env.settings.time_zone)} drives derived.")
+
+
+def _mark(
+    env: Environment, reader: Reader, vehicle: str | None, since: date | None
+) -> dict[str, str]:
+    """Mark the samples of the vehicles as new; returns the vehicles' names by our id."""
+    with env.database.rows() as connection:
+        ids = vehicle_ids(connection)
+        names = {ids[tesla_id]: str(tesla_id) for tesla_id in ids}
+        if vehicle is not None:
+            found = find_vehicle(connection, vehicle)
+            if found is None:
+                raise CliError(f"There is no vehicle {vehicle}: bi.vehicles_now lists them")
+            names = {ids[found[0]]: found[1]}
+    with env.database.frames() as connection:
+        spans = sampled_spans(connection, list(names))
+        if since is not None:
+            first = pl.lit(datetime.combine(since, time.min, UTC), UTC_TIME)
+            spans = spans.filter(pl.col("last") >= first).with_columns(
+                first=pl.max_horizontal("first", first)
+            )
+        samples = spans.unpivot(["first", "last"], index="vehicle_id", value_name="timestamp")
+        mark(connection, samples, [reader])
+    return names
+
+
+def _table(replaced: pl.DataFrame, names: dict[str, str]) -> Table:
+    table = Table(title="Plug-ins that changed", box=box.SIMPLE_HEAD, title_justify="left")
+    for column in ("vehicle", "began (UTC)", "what", "kWh before", "kWh now"):
+        table.add_column(column, justify="right" if "kWh" in column else "left")
+    for row in replaced.head(SHOWN).iter_rows(named=True):
+        what = "changed" if row["is_old"] and row["is_new"] else "new" if row["is_new"] else "gone"
+        energies = (row["energy_before_kwh"], row["energy_kwh"])
+        table.add_row(
+            names.get(row["vehicle_id"], row["vehicle_id"]),
+            f"{row['started_at']:%Y-%m-%d %H:%M}",
+            what,
+            *("" if energy is None else f"{energy:.2f}" for energy in energies),
+        )
+    if replaced.height > SHOWN:
+        table.caption = f"and {replaced.height - SHOWN} more"
+    return table

@@ -1,0 +1,178 @@
+"""The asset of plug-ins: what samples show of charging, and where it was.
+
+What is to be derived is told by marks of new samples, and by digests of what people edit: a run
+derives all that is not up to date, and one that is killed leaves that to the next. Not here: costs.
+"""
+
+from typing import Final
+
+import adbc_driver_postgresql.dbapi as adbc
+import dagster as dg
+import polars as pl
+
+from tessie_pipeline.domain.charging import PARTING_COLUMNS, Charging, detect, parts_charging
+from tessie_pipeline.domain.charging_readings import SAMPLE_COLUMNS
+from tessie_pipeline.domain.places import located
+from tessie_pipeline.domain.samples import UTC_TIME
+from tessie_pipeline.orchestration.derivation import begun_in, changed_windows, in_batches
+from tessie_pipeline.orchestration.metadata import table_metadata
+from tessie_pipeline.store import charging_tables
+from tessie_pipeline.store.bases import basis_of, keep_basis, last_basis
+from tessie_pipeline.store.charging import (
+    LABELS,
+    LOCATED_FROM,
+    charging_figures,
+    read_capacities,
+    read_connected,
+    read_sessions,
+    refresh_capacities,
+    replace_sessions,
+)
+from tessie_pipeline.store.database import Database
+from tessie_pipeline.store.derived import relabel
+from tessie_pipeline.store.partitions import lock_writes
+from tessie_pipeline.store.places import read_places
+from tessie_pipeline.store.registries import read_vins
+from tessie_pipeline.store.sample_changes import mark, read_marks, take_off
+from tessie_pipeline.store.vehicle_samples import read_samples, sampled_spans
+from tessie_pipeline.tesla.wall_connectors import decode_wall_connectors
+
+READER: Final = "charging_sessions"
+
+MOST_ROUNDS = 3
+"""What is learned of a battery changes estimates, which may tell of the battery; seldom twice."""
+
+REPLACED = pl.Schema(
+    {
+        "vehicle_id": pl.String(),
+        "started_at": UTC_TIME,
+        "energy_before_kwh": pl.Float64(),
+        "energy_kwh": pl.Float64(),
+        "is_old": pl.Boolean(),
+        "is_new": pl.Boolean(),
+    }
+)
+"""Plug-ins that are other than before: gone if not `is_new`, added if not `is_old`."""
+
+
+@dg.asset(
+    deps=["vehicle_states"],
+    group_name="charging",
+    kinds={"polars", "postgres"},
+    metadata=table_metadata(charging_tables.charging_sessions),
+)
+def charging_sessions(database: dg.ResourceParam[Database]) -> dg.MaterializeResult:
+    """Plug-ins with their segments, where and how they charged, from samples of the vehicles.
+
+    Only what new samples may have changed is derived again, each window in one transaction.
+    """
+    replaced = derive_sessions(database)
+    label_sessions(database)
+    with database.rows() as connection:
+        figures = charging_figures(connection)
+    return dg.MaterializeResult(metadata={"changed": replaced.height, **figures})
+
+
+def derive_sessions(database: Database) -> pl.DataFrame:
+    """Derive the plug-ins of the vehicles with new samples; returns those that differ (`REPLACED`).
+
+    What is learned of a battery on the way may change what was estimated before: then that is
+    derived again, too.
+    """
+    replaced = [REPLACED.to_frame()]
+    for _ in range(MOST_ROUNDS):
+        with database.frames() as connection:
+            marks = read_marks(connection, READER)
+            windows = changed_windows(connection, marks, PARTING_COLUMNS, parts_charging())
+            unsampled = marks.join(windows, on="vehicle_id", how="anti")
+            take_off(connection, READER, unsampled)
+        for batch in in_batches(windows):
+            with database.frames() as connection:
+                replaced.append(_derive(connection, batch))
+                take_off(connection, READER, marks.join(batch, on="vehicle_id", how="semi"))
+        if windows.is_empty():
+            break
+    return pl.concat(replaced)
+
+
+def label_sessions(database: Database) -> None:
+    """Label all plug-ins again if somebody has edited a place since."""
+    with database.frames() as connection:
+        basis = basis_of(connection, READER)
+        if basis == last_basis(connection, READER):
+            return
+        places = read_places(connection)
+        relabel(
+            connection,
+            charging_tables.charging_sessions,
+            LOCATED_FROM,
+            lambda stored: located(stored, places).select(LABELS.names()),
+            cost_basis=None,
+        )
+        keep_basis(connection, READER, basis)
+
+
+def _derive(connection: adbc.Connection, windows: pl.DataFrame) -> pl.DataFrame:
+    """Replace the plug-ins of the windows, in the caller's transaction; returns `REPLACED`."""
+    # Before reading, so that of two runs none writes what was read before the other wrote.
+    lock_writes(connection, charging_tables.charging_sessions)
+    samples = read_samples(connection, windows, SAMPLE_COLUMNS)
+    found = detect(samples, read_capacities(connection))
+    charging = Charging(
+        begun_in(windows, found.sessions, "started_at"),
+        begun_in(windows, found.segments, "session_started_at"),
+        begun_in(windows, found.pieces, "session_started_at"),
+    )
+    before = read_sessions(connection, windows)
+    sessions = charging.sessions.with_columns(
+        connector_site_id=_connector_sites(connection, charging.sessions)
+    )
+    labels = located(sessions, read_places(connection)).select(LABELS.names())
+    replace_sessions(connection, charging, labels, windows)
+    mark(
+        connection,
+        sampled_spans(connection, refresh_capacities(connection, windows)).unpivot(
+            ["first", "last"], index="vehicle_id", value_name="timestamp"
+        ),
+    )
+    return _differing(before, charging.sessions)
+
+
+def _connector_sites(connection: adbc.Connection, sessions: pl.DataFrame) -> pl.Series:
+    """The energy site whose wall connector named the vehicle while it was plugged in, or null."""
+    connected, _ = decode_wall_connectors(read_connected(connection, sessions))
+    seen = connected.drop_nulls("vin").join(read_vins(connection), on="vin")
+    found = (
+        sessions.select("vehicle_id", "started_at", "ended_at")
+        .join(seen.select("vehicle_id", "timestamp", "site_id"), on="vehicle_id", how="inner")
+        .filter(
+            pl.col("timestamp") >= pl.col("started_at"),
+            pl.col("ended_at").is_null() | (pl.col("timestamp") <= pl.col("ended_at")),
+        )
+        .group_by("vehicle_id", "started_at")
+        .agg(pl.col("site_id").mode().sort().first())
+    )
+    key = ["vehicle_id", "started_at"]
+    return sessions.join(found, on=key, how="left", maintain_order="left")["site_id"]
+
+
+def _differing(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
+    """The plug-ins that are not the same in both, as `REPLACED`."""
+    key = ["vehicle_id", "started_at"]
+    told = "ended_at", "energy_added_kwh", "energy_used_kwh", "status"
+    was = before.select(*key, *told, is_old=pl.lit(True))
+    is_now = after.select(*key, *told, is_new=pl.lit(True))
+    same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}_now")) for name in told)
+    return (
+        was.join(is_now, on=key, how="full", coalesce=True, suffix="_now")
+        .filter(~(same & pl.col("is_old") & pl.col("is_new")).fill_null(False))
+        .select(
+            *key,
+            energy_before_kwh="energy_added_kwh",
+            energy_kwh="energy_added_kwh_now",
+            is_old=pl.col("is_old").fill_null(False),
+            is_new=pl.col("is_new").fill_null(False),
+        )
+        .sort(key)
+        .cast(REPLACED)
+    )

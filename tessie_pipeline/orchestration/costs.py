@@ -1,0 +1,105 @@
+"""The asset of costs: what plug-ins cost, with the lines that explain it, and their solar part.
+
+A plug-in is costed when it is new or changed, when the energy of its site becomes known, and when
+a price, a place or a bill that it depends on changes, however long ago it was.
+"""
+
+from typing import Final
+
+import adbc_driver_postgresql.dbapi as adbc
+import dagster as dg
+import polars as pl
+
+from tessie_pipeline.domain.attribution import attributed
+from tessie_pipeline.domain.charging_costs import (
+    COSTED_SESSIONS,
+    NO_BILLS,
+    SESSION_KEY,
+    cost_signatures,
+    session_costs,
+    sum_if_known,
+)
+from tessie_pipeline.domain.cost_lines import cost_lines
+from tessie_pipeline.orchestration.metadata import table_metadata
+from tessie_pipeline.store import charging_tables
+from tessie_pipeline.store.bases import basis_of, keep_basis, last_basis
+from tessie_pipeline.store.costs import (
+    read_due_sessions,
+    read_intervals_of,
+    read_pieces,
+    save_costs,
+)
+from tessie_pipeline.store.database import Database
+from tessie_pipeline.store.partitions import lock_writes
+from tessie_pipeline.store.tariffs import read_tariffs
+
+READER: Final = "charging_costs"
+
+
+@dg.asset(
+    deps=["charging_sessions", "charging_bills", "tariffs", "energy_intervals"],
+    group_name="charging",
+    kinds={"polars", "postgres"},
+    metadata=table_metadata(charging_tables.charging_costs),
+)
+def charging_costs(
+    context: dg.AssetExecutionContext, database: dg.ResourceParam[Database]
+) -> dg.MaterializeResult:
+    """What each plug-in cost: by its bill, else by the tariff of its place, line by line."""
+    with database.frames() as connection:
+        costed, not_understood = derive_costs(connection)
+    for reason in not_understood:
+        context.log.warning("Left out: %s", reason)
+    return dg.MaterializeResult(metadata={"costed": costed, "not_understood": len(not_understood)})
+
+
+def derive_costs(connection: adbc.Connection) -> tuple[int, list[str]]:
+    """Cost the plug-ins that are due; returns how many, and why tariffs were left out."""
+    lock_writes(connection, charging_tables.charging_sessions)
+    basis = basis_of(connection, READER)
+    are_all = basis != last_basis(connection, READER)
+    sessions = read_due_sessions(connection, are_all=are_all)
+    tariffs, not_understood = read_tariffs(connection)
+    bills = NO_BILLS
+    signatures = cost_signatures(sessions.select(COSTED_SESSIONS.names()), tariffs, bills)
+    is_same = pl.col("signature").eq_missing(pl.col("cost_basis")) & ~pl.col("is_solar_due")
+    due = sessions.join(signatures, on=SESSION_KEY, maintain_order="left").filter(~is_same)
+    if not due.is_empty():
+        pieces = read_pieces(connection, due).join(
+            due.select(*SESSION_KEY, "site_id"), on=SESSION_KEY
+        )
+        parts = attributed(pieces, read_intervals_of(connection, pieces))
+        costed = due.select(COSTED_SESSIONS.names())
+        its_bills = bills.join(costed, on=SESSION_KEY, how="semi")
+        lines = cost_lines(costed, parts, tariffs, parts.drop_nulls("solar_kwh"), its_bills)
+        save_costs(connection, _totals(due, parts, session_costs(costed, lines)), lines)
+    keep_basis(connection, READER, basis)
+    return due.height, not_understood
+
+
+def _totals(due: pl.DataFrame, parts: pl.DataFrame, costs: pl.DataFrame) -> pl.DataFrame:
+    """What sessions are given, by `vehicle_id` and `started_at`.
+
+    With a site whose energy is not known for all of a charge, neither its solar part is nor what it
+    costs with that.
+    """
+    drawn = parts.group_by(SESSION_KEY).agg(
+        solar=sum_if_known("solar_kwh"), drawn=sum_if_known("energy_kwh")
+    )
+    has_site = pl.col("site_id").is_not_null()
+    solar = pl.col("solar")
+    return (
+        due.join(costs, on=SESSION_KEY, how="left")
+        .join(drawn, on=SESSION_KEY, how="left")
+        .select(
+            "vehicle_id",
+            started_at="session_started_at",
+            cost=pl.col("cost_grid"),
+            cost_with_solar=pl.when(~has_site | solar.is_not_null()).then("cost_solar"),
+            cost_currency="currency",
+            cost_reason="reason",
+            cost_basis="signature",
+            solar_energy_kwh=solar,
+            solar_percentage=pl.when(pl.col("drawn") > 0).then(100 * solar / pl.col("drawn")),
+        )
+    )

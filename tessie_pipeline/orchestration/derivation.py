@@ -1,0 +1,84 @@
+"""Deriving from samples what new samples may have changed, vehicle by vehicle.
+
+Here: how far back and ahead has to be read, in batches that fit into memory. Not here: what is
+derived (`charging`, `drives`).
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+import adbc_driver_postgresql.dbapi as adbc
+import polars as pl
+
+from tessie_pipeline.domain.sample_windows import CHANGES, WINDOWS, windows_between
+from tessie_pipeline.domain.samples import UTC_TIME
+from tessie_pipeline.store.vehicle_samples import read_samples, sampled_spans
+
+FIRST_LOOK = timedelta(days=7)
+"""So much around the changes is looked at first, then ever more until samples are found that part.
+
+A car that is driven every week has them in this time.
+"""
+
+VEHICLE_DAYS_AT_ONCE = 400
+"""What is held in memory and written in one transaction: at a sample a minute some 600,000."""
+
+
+def changed_windows(
+    connection: adbc.Connection, changes: pl.DataFrame, columns: Sequence[str], parts: pl.Expr
+) -> pl.DataFrame:
+    """The `WINDOWS` in which has to be derived anew what the changes may have changed.
+
+    A window without an end lasts to the last sample, which is `newest`; one that would begin before
+    the first sample begins with it, so that what came from samples that are gone stays.
+
+    Args:
+        connection: the transaction.
+        changes: `CHANGES`.
+        columns: of `VEHICLE_STATES`, what `parts` takes.
+        parts: which samples part what is before them from what is after.
+    """
+    spans = sampled_spans(connection, changes["vehicle_id"].to_list()).rename(
+        {"first": "oldest", "last": "newest"}
+    )
+    open_ones, reach = changes.select(CHANGES.names()), FIRST_LOOK
+    done = [pl.DataFrame(schema={**WINDOWS, "newest": UTC_TIME})]
+    while not open_ones.is_empty():
+        around = open_ones.select(
+            "vehicle_id", start=pl.col("first") - reach, end=pl.col("last") + reach
+        )
+        samples = read_samples(connection, around, ["vehicle_id", "timestamp", *columns])
+        found = (
+            windows_between(samples, open_ones, parts)
+            .join(around, on="vehicle_id", suffix="_looked")
+            .join(spans, on="vehicle_id")
+        )
+        is_open = (pl.col("start").is_null() & (pl.col("oldest") < pl.col("start_looked"))) | (
+            pl.col("end").is_null() & (pl.col("newest") > pl.col("end_looked"))
+        )
+        start = pl.coalesce("start", "oldest")
+        done.append(found.filter(~is_open).select("vehicle_id", start, "end", "newest"))
+        open_ones = open_ones.join(found.filter(is_open), on="vehicle_id", how="semi")
+        reach *= 4
+    return pl.concat(done)
+
+
+def in_batches(windows: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Windows in batches of at most `VEHICLE_DAYS_AT_ONCE`, a vehicle at least."""
+    days = (pl.coalesce("end", "newest") - pl.col("start")).dt.total_days() + 1
+    batch = (days.cum_sum() - 1) // VEHICLE_DAYS_AT_ONCE
+    batched = windows.sort("vehicle_id").with_columns(batch=batch)
+    for _, part in batched.group_by("batch", maintain_order=True):
+        yield part.select(WINDOWS.names())
+
+
+def begun_in(windows: pl.DataFrame, rows: pl.DataFrame, start: str) -> pl.DataFrame:
+    """The rows of vehicles whose time `start` lies in the window, its end not included."""
+    bounds = windows.select("vehicle_id", window_start="start", window_end="end")
+    began = pl.col(start)
+    is_in = (began >= pl.col("window_start")) & (
+        pl.col("window_end").is_null() | (began < pl.col("window_end"))
+    )
+    return (
+        rows.join(bounds, on="vehicle_id", maintain_order="left").filter(is_in).select(rows.columns)
+    )

@@ -1,0 +1,127 @@
+"""What charging costs, as it is stored: which sessions are due, and their lines and totals."""
+
+import adbc_driver_postgresql.dbapi as adbc
+import polars as pl
+import sqlalchemy as sa
+
+from tessie_pipeline.domain.charging_costs import COSTED_SESSIONS
+from tessie_pipeline.domain.charging_frames import CHARGING_PIECES
+from tessie_pipeline.domain.samples import ENERGY_INTERVALS
+from tessie_pipeline.store.charging_tables import (
+    charging_costs,
+    charging_pieces,
+    charging_sessions,
+)
+from tessie_pipeline.store.frames import copy_in, execute, read_frame, stage
+from tessie_pipeline.store.price_tables import places, tariffs
+from tessie_pipeline.store.tables import energy_intervals
+
+DUE_SESSIONS = pl.Schema(
+    {
+        **COSTED_SESSIONS,
+        "site_id": pl.String(),
+        "cost_basis": pl.String(),
+        "is_solar_due": pl.Boolean(),
+    }
+)
+"""`COSTED_SESSIONS` with their energy site, what their cost was computed from, null if it has to
+be again, and whether the site's energy has become known since."""
+
+
+def read_due_sessions(connection: adbc.Connection, *, are_all: bool) -> pl.DataFrame:
+    """Sessions whose cost may be out of date, as `DUE_SESSIONS`; all if `are_all`."""
+    s, interval = charging_sessions.c, energy_intervals.c
+    own_tariff = (
+        sa.select(sa.func.min(tariffs.c.name))
+        .where(tariffs.c.site_id == s.site_id)
+        .scalar_subquery()
+    )
+    is_solar_due = sa.and_(
+        s.site_id.is_not(None),
+        s.solar_energy_kwh.is_(None),
+        sa.exists().where(
+            interval.site_id == s.site_id,
+            interval.timestamp >= s.started_at,
+            interval.timestamp < sa.func.coalesce(s.ended_at, sa.func.now()),
+        ),
+    )
+    query = sa.select(
+        s.vehicle_id,
+        s.started_at.label("session_started_at"),
+        s.ended_at.label("session_ended_at"),
+        sa.func.coalesce(places.c.tariff_name, own_tariff).label("tariff_name"),
+        s.site_id,
+        s.cost_basis,
+        is_solar_due.label("is_solar_due"),
+    ).select_from(charging_sessions.outerjoin(places, places.c.id == s.place_id))
+    if not are_all:
+        query = query.where(sa.or_(s.cost_basis.is_(None), is_solar_due))
+    return read_frame(connection, query.order_by(s.vehicle_id, s.started_at), DUE_SESSIONS)
+
+
+def read_pieces(connection: adbc.Connection, sessions: pl.DataFrame) -> pl.DataFrame:
+    """The `CHARGING_PIECES` of sessions (`DUE_SESSIONS`)."""
+    c = charging_pieces.c
+    staged = _staged(connection, sessions.select("vehicle_id", "session_started_at"))
+    query = sa.select(*(c[name] for name in CHARGING_PIECES)).where(
+        c.vehicle_id == staged.c.vehicle_id, c.session_started_at == staged.c.session_started_at
+    )
+    return read_frame(connection, query.order_by(c.vehicle_id, c.start), CHARGING_PIECES)
+
+
+def read_intervals_of(connection: adbc.Connection, pieces: pl.DataFrame) -> pl.DataFrame:
+    """The `ENERGY_INTERVALS` of the sites and days in which pieces with a `site_id` lie."""
+    at_sites = pieces.drop_nulls("site_id")
+    if at_sites.is_empty():
+        return ENERGY_INTERVALS.to_frame()
+    c = energy_intervals.c
+    spans = at_sites.group_by("site_id", pl.col("start").dt.date().alias("day")).agg(
+        first=pl.col("start").min().dt.truncate("5m"), last=pl.col("end").max()
+    )
+    staged = sa.Table(
+        "charged_at", sa.MetaData(), sa.Column("site_id", c.site_id.type),
+        *(sa.Column(name, c.timestamp.type) for name in ("first", "last")),
+    )  # fmt: skip
+    stage(connection, staged, spans.drop("day"))
+    query = sa.select(*(c[name] for name in ENERGY_INTERVALS)).where(
+        c.site_id == staged.c.site_id,
+        c.timestamp.between(staged.c.first, staged.c.last),
+        c.timestamp >= spans["first"].min(),
+        c.timestamp <= spans["last"].max(),
+    )
+    return read_frame(connection, query.distinct(), ENERGY_INTERVALS)
+
+
+def save_costs(connection: adbc.Connection, totals: pl.DataFrame, lines: pl.DataFrame) -> None:
+    """Replace the lines of sessions, and what they cost in all.
+
+    Args:
+        connection: the transaction.
+        totals: `vehicle_id`, `started_at`, and columns of `charging_sessions`.
+        lines: `CHARGING_COSTS` of these sessions.
+    """
+    c, line = charging_sessions.c, charging_costs.c
+    staged = sa.Table(
+        "costed", sa.MetaData(), *(sa.Column(name, c[name].type) for name in totals.columns)
+    )
+    stage(connection, staged, totals)
+    is_one = sa.and_(c.vehicle_id == staged.c.vehicle_id, c.started_at == staged.c.started_at)
+    given = {
+        name: staged.c[name] for name in totals.columns if name not in ("vehicle_id", "started_at")
+    }
+    execute(connection, sa.update(charging_sessions).values(**given).where(is_one))
+    its_own = sa.and_(
+        line.vehicle_id == staged.c.vehicle_id, line.session_started_at == staged.c.started_at
+    )
+    execute(connection, sa.delete(charging_costs).where(its_own))
+    copy_in(connection, charging_costs, lines)
+
+
+def _staged(connection: adbc.Connection, keys: pl.DataFrame) -> sa.Table:
+    staged = sa.Table(
+        "due",
+        sa.MetaData(),
+        *(sa.Column(name, charging_pieces.c[name].type) for name in keys.columns),
+    )
+    stage(connection, staged, keys)
+    return staged

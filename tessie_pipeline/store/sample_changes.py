@@ -1,0 +1,100 @@
+"""Which vehicles have samples that derived tables do not know yet.
+
+Marks are written in the transaction that writes the samples, and taken off in the one that writes
+what was derived from them: whatever is killed in between is done by the next run. A mark that has
+changed since it was read stays.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import adbc_driver_postgresql.dbapi as adbc
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+
+from tessie_pipeline.domain.samples import UTC_TIME
+from tessie_pipeline.store.charging_tables import sample_changes
+from tessie_pipeline.store.frames import as_rows, execute, read_frame
+
+Reader = Literal["charging_sessions", "drives"]
+READERS: tuple[Reader, ...] = ("charging_sessions", "drives")
+
+SAMPLE_CHANGES = pl.Schema(
+    {"vehicle_id": pl.String(), "first": UTC_TIME, "last": UTC_TIME, "changes": pl.Int64()}
+)
+"""One row per vehicle: its oldest and newest sample that are new, and how often some came."""
+
+
+def mark(
+    connection: adbc.Connection, samples: pl.DataFrame, readers: Iterable[Reader] = READERS
+) -> None:
+    """Mark the vehicles of new samples for each reader.
+
+    Args:
+        connection: the transaction that writes the samples.
+        samples: `vehicle_id` and `timestamp` at least.
+        readers: whom they are new to.
+    """
+    spans = (
+        samples.group_by("vehicle_id")
+        .agg(
+            changed_from=pl.col("timestamp").min(),
+            changed_to=pl.col("timestamp").max(),
+        )
+        .join(pl.DataFrame({"reader": list(readers)}, {"reader": pl.String()}), how="cross")
+        .sort("reader", "vehicle_id")
+    )
+    if spans.is_empty():
+        return
+    new = pg.insert(sample_changes).from_select(
+        spans.columns, sa.select(as_rows(_kinds(spans), spans))
+    )
+    given = new.excluded
+    c = sample_changes.c
+    execute(
+        connection,
+        new.on_conflict_do_update(
+            index_elements=["reader", "vehicle_id"],
+            set_={
+                "changed_from": sa.func.least(c.changed_from, given.changed_from),
+                "changed_to": sa.func.greatest(c.changed_to, given.changed_to),
+                "changes": c.changes + 1,
+            },
+        ),
+    )
+
+
+def read_marks(connection: adbc.Connection, reader: Reader) -> pl.DataFrame:
+    """The marks of a reader, as `SAMPLE_CHANGES`, by vehicle."""
+    c = sample_changes.c
+    query = sa.select(
+        c.vehicle_id, c.changed_from.label("first"), c.changed_to.label("last"), c.changes
+    ).where(c.reader == reader)
+    return read_frame(connection, query.order_by(c.vehicle_id), SAMPLE_CHANGES)
+
+
+def marked_vehicles(connection: sa.Connection) -> set[str]:
+    """The vehicles with a mark of any reader."""
+    return {own.hex for own in connection.scalars(sa.select(sample_changes.c.vehicle_id))}
+
+
+def take_off(connection: adbc.Connection, reader: Reader, marks: pl.DataFrame) -> None:
+    """Take marks off that have not changed since they were read (`SAMPLE_CHANGES`)."""
+    if marks.is_empty():
+        return
+    counted = marks.select("vehicle_id", "changes")
+    seen = as_rows(_kinds(counted), counted)
+    c = sample_changes.c
+    execute(
+        connection,
+        sa.delete(sample_changes).where(
+            c.reader == reader,
+            c.vehicle_id == seen.c.vehicle_id,
+            c.changes == seen.c.changes,
+        ),
+    )
+
+
+def _kinds(frame: pl.DataFrame) -> dict[str, sa.types.TypeEngine[Any]]:
+    return {name: sample_changes.c[name].type for name in frame.columns}
