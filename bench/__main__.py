@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from bench import backfill, month, writes
+from bench import backfill, month, sessions, writes
 from bench.measure import Contest, Figure, compare
 from bench.scratch import Scratch, scratch
 
@@ -25,6 +25,8 @@ BENCHMARKS: dict[str, Callable[[Scratch], Contest]] = {
     "write_again": writes.write_again,
     "write_new_vs_rows": writes.write_new_vs_rows,
     "backfill_60_days": backfill.backfill_60_days,
+    "sessions_year": sessions.sessions_year,
+    "sessions_one_sample": sessions.sessions_one_sample,
 }
 FIGURES: dict[str, Callable[[Scratch, Callable[[], object]], list[Figure]]] = {
     "month": month.figures

@@ -2,7 +2,7 @@
 
 The reference is `COPY … FROM` a file of the same rows in the same order, which the server itself
 reads, in Postgres's default text format; `docs/decisions/0002-writes.md` has the other formats.
-It has a connection at hand; ours opens one. Both write into the partition of the day, which is
+Both have a connection at hand, and write into the partition of the day, which is
 there, empty and checkpointed.
 """
 

@@ -2,11 +2,20 @@ create view bi.driver_statistics as
 with driven as (
     select
         d.*,
-        date_trunc('month', d.started_at at time zone coalesce(e.time_zone, 'UTC'))::date as month
+        date_trunc('month', d.started_at at time zone z.time_zone)::date as month
     from drives d
     left join places a on a.id = d.start_place_id
     left join places b on b.id = d.end_place_id
     left join energy_sites e on e.id = coalesce(a.site_id, b.site_id)
+    cross join lateral (
+        select coalesce(
+            e.time_zone,
+            (select h.time_zone from energy_sites h
+            where h.removed_at is null and h.time_zone is not null
+            order by h.created_at, h.id limit 1),
+            'UTC'
+        ) as time_zone
+    ) z
 ),
 totals as (
     select

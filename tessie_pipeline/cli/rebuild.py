@@ -32,14 +32,14 @@ def sessions(console: Console, vehicle: str | None, since: date | None) -> None:
         names = _mark(env, "charging_sessions", vehicle, since)
         replaced = derive_sessions(env.database)
         with env.database.frames() as connection:
-            costed, not_understood = derive_costs(connection)
-    for reason in not_understood:
+            costed = derive_costs(connection)
+    for reason in costed.not_understood:
         console.print(f"Left out: {reason}", markup=False, highlight=False)
     if replaced.is_empty():
         console.print("No plug-in came out differently.")
     else:
         console.print(_table(replaced, names))
-    console.print(f"{costed} costed.")
+    console.print(f"{costed.sessions} costed.")
 
 
 def drives(console: Console, vehicle: str | None, since: date | None) -> None:

@@ -83,7 +83,13 @@ def derive_sessions(database: Database) -> pl.DataFrame:
     for _ in range(MOST_ROUNDS):
         with database.frames() as connection:
             marks = read_marks(connection, READER)
-            windows = changed_windows(connection, marks, PARTING_COLUMNS, parts_charging())
+            windows = changed_windows(
+                connection,
+                charging_tables.charging_sessions,
+                marks,
+                PARTING_COLUMNS,
+                parts_charging(),
+            )
             unsampled = marks.join(windows, on="vehicle_id", how="anti")
             take_off(connection, READER, unsampled)
         for batch in in_batches(windows):
@@ -98,6 +104,8 @@ def derive_sessions(database: Database) -> pl.DataFrame:
 def label_sessions(database: Database) -> None:
     """Label all plug-ins again if somebody has edited a place since."""
     with database.frames() as connection:
+        # Before reading, so that no run adds rows with labels of before.
+        lock_writes(connection, charging_tables.charging_sessions)
         basis = basis_of(connection, READER)
         if basis == last_basis(connection, READER):
             return

@@ -4,6 +4,7 @@ A plug-in is costed when it is new or changed, when the energy of its site becom
 a price, a place or a bill that it depends on changes, however long ago it was.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 import adbc_driver_postgresql.dbapi as adbc
@@ -13,7 +14,6 @@ import polars as pl
 from tessie_pipeline.domain.attribution import attributed
 from tessie_pipeline.domain.charging_costs import (
     COSTED_SESSIONS,
-    NO_BILLS,
     SESSION_KEY,
     cost_signatures,
     session_costs,
@@ -21,8 +21,15 @@ from tessie_pipeline.domain.charging_costs import (
 )
 from tessie_pipeline.domain.cost_lines import cost_lines
 from tessie_pipeline.orchestration.metadata import table_metadata
+from tessie_pipeline.orchestration.reconciliation import (
+    SESSIONS_RECONCILE,
+    Reconciliation,
+    reconcile,
+    sessions_reconcile,
+)
 from tessie_pipeline.store import charging_tables
 from tessie_pipeline.store.bases import basis_of, keep_basis, last_basis
+from tessie_pipeline.store.bills import read_billed
 from tessie_pipeline.store.costs import (
     read_due_sessions,
     read_intervals_of,
@@ -36,31 +43,51 @@ from tessie_pipeline.store.tariffs import read_tariffs
 READER: Final = "charging_costs"
 
 
+@dataclass(frozen=True)
+class Costed:
+    """How many plug-ins were costed, why tariffs were left out, and how energies compare."""
+
+    sessions: int
+    not_understood: list[str]
+    reconciliation: Reconciliation
+
+
 @dg.asset(
-    deps=["charging_sessions", "charging_bills", "tariffs", "energy_intervals"],
+    deps=[
+        "charging_sessions",
+        "charging_bills",
+        "wall_connector_charges",
+        "tariffs",
+        "energy_intervals",
+    ],
     group_name="charging",
     kinds={"polars", "postgres"},
     metadata=table_metadata(charging_tables.charging_costs),
+    check_specs=[dg.AssetCheckSpec(SESSIONS_RECONCILE, asset="charging_costs")],
 )
 def charging_costs(
     context: dg.AssetExecutionContext, database: dg.ResourceParam[Database]
 ) -> dg.MaterializeResult:
     """What each plug-in cost: by its bill, else by the tariff of its place, line by line."""
     with database.frames() as connection:
-        costed, not_understood = derive_costs(connection)
-    for reason in not_understood:
+        costed = derive_costs(connection)
+    for reason in costed.not_understood:
         context.log.warning("Left out: %s", reason)
-    return dg.MaterializeResult(metadata={"costed": costed, "not_understood": len(not_understood)})
+    return dg.MaterializeResult(
+        metadata={"costed": costed.sessions, "not_understood": len(costed.not_understood)},
+        check_results=[sessions_reconcile(costed.reconciliation)],
+    )
 
 
-def derive_costs(connection: adbc.Connection) -> tuple[int, list[str]]:
-    """Cost the plug-ins that are due; returns how many, and why tariffs were left out."""
+def derive_costs(connection: adbc.Connection) -> Costed:
+    """Match plug-ins with Tesla's own records, and cost those that are due."""
     lock_writes(connection, charging_tables.charging_sessions)
+    found = reconcile(connection)
     basis = basis_of(connection, READER)
     are_all = basis != last_basis(connection, READER)
     sessions = read_due_sessions(connection, are_all=are_all)
     tariffs, not_understood = read_tariffs(connection)
-    bills = NO_BILLS
+    bills = read_billed(connection)
     signatures = cost_signatures(sessions.select(COSTED_SESSIONS.names()), tariffs, bills)
     is_same = pl.col("signature").eq_missing(pl.col("cost_basis")) & ~pl.col("is_solar_due")
     due = sessions.join(signatures, on=SESSION_KEY, maintain_order="left").filter(~is_same)
@@ -74,7 +101,7 @@ def derive_costs(connection: adbc.Connection) -> tuple[int, list[str]]:
         lines = cost_lines(costed, parts, tariffs, parts.drop_nulls("solar_kwh"), its_bills)
         save_costs(connection, _totals(due, parts, session_costs(costed, lines)), lines)
     keep_basis(connection, READER, basis)
-    return due.height, not_understood
+    return Costed(due.height, not_understood, found)
 
 
 def _totals(due: pl.DataFrame, parts: pl.DataFrame, costs: pl.DataFrame) -> pl.DataFrame:
@@ -84,10 +111,11 @@ def _totals(due: pl.DataFrame, parts: pl.DataFrame, costs: pl.DataFrame) -> pl.D
     costs with that.
     """
     drawn = parts.group_by(SESSION_KEY).agg(
-        solar=sum_if_known("solar_kwh"), drawn=sum_if_known("energy_kwh")
+        solar=sum_if_known("solar_kwh"), drawn=pl.col("energy_kwh").sum()
     )
     has_site = pl.col("site_id").is_not_null()
-    solar = pl.col("solar")
+    # Nothing drawn is nothing solar, too.
+    solar = pl.when(pl.col("drawn").is_null()).then(0.0).otherwise("solar")
     return (
         due.join(costs, on=SESSION_KEY, how="left")
         .join(drawn, on=SESSION_KEY, how="left")

@@ -9,9 +9,11 @@ from datetime import timedelta
 
 import adbc_driver_postgresql.dbapi as adbc
 import polars as pl
+import sqlalchemy as sa
 
 from tessie_pipeline.domain.sample_windows import CHANGES, WINDOWS, windows_between
 from tessie_pipeline.domain.samples import UTC_TIME
+from tessie_pipeline.store.derived import kept_spans
 from tessie_pipeline.store.vehicle_samples import read_samples, sampled_spans
 
 FIRST_LOOK = timedelta(days=7)
@@ -25,15 +27,21 @@ VEHICLE_DAYS_AT_ONCE = 400
 
 
 def changed_windows(
-    connection: adbc.Connection, changes: pl.DataFrame, columns: Sequence[str], parts: pl.Expr
+    connection: adbc.Connection,
+    table: sa.Table,
+    changes: pl.DataFrame,
+    columns: Sequence[str],
+    parts: pl.Expr,
 ) -> pl.DataFrame:
     """The `WINDOWS` in which has to be derived anew what the changes may have changed.
 
-    A window without an end lasts to the last sample, which is `newest`; one that would begin before
-    the first sample begins with it, so that what came from samples that are gone stays.
+    A window without an end lasts to the last sample, which is `newest`, one without a start is from
+    the first, `oldest`. What came from samples that are gone stays: a window begins after it, and
+    there is none while it goes on.
 
     Args:
         connection: the transaction.
+        table: what is derived; it has the bounds of its starts and ends.
         changes: `CHANGES`.
         columns: of `VEHICLE_STATES`, what `parts` takes.
         parts: which samples part what is before them from what is after.
@@ -42,7 +50,7 @@ def changed_windows(
         {"first": "oldest", "last": "newest"}
     )
     open_ones, reach = changes.select(CHANGES.names()), FIRST_LOOK
-    done = [pl.DataFrame(schema={**WINDOWS, "newest": UTC_TIME})]
+    done = [pl.DataFrame(schema={**WINDOWS, "oldest": UTC_TIME, "newest": UTC_TIME})]
     while not open_ones.is_empty():
         around = open_ones.select(
             "vehicle_id", start=pl.col("first") - reach, end=pl.col("last") + reach
@@ -56,16 +64,21 @@ def changed_windows(
         is_open = (pl.col("start").is_null() & (pl.col("oldest") < pl.col("start_looked"))) | (
             pl.col("end").is_null() & (pl.col("newest") > pl.col("end_looked"))
         )
-        start = pl.coalesce("start", "oldest")
-        done.append(found.filter(~is_open).select("vehicle_id", start, "end", "newest"))
+        done.append(found.filter(~is_open).select(done[0].columns))
         open_ones = open_ones.join(found.filter(is_open), on="vehicle_id", how="semi")
         reach *= 4
-    return pl.concat(done)
+    windows = pl.concat(done)
+    kept = kept_spans(connection, table, windows.filter(pl.col("start").is_null()))
+    return (
+        windows.join(kept, on="vehicle_id", how="left")
+        .filter(~pl.col("goes_on").fill_null(False))
+        .select("vehicle_id", pl.coalesce("start", "kept_until"), "end", "oldest", "newest")
+    )
 
 
 def in_batches(windows: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """Windows in batches of at most `VEHICLE_DAYS_AT_ONCE`, a vehicle at least."""
-    days = (pl.coalesce("end", "newest") - pl.col("start")).dt.total_days() + 1
+    """Changed windows in batches of at most `VEHICLE_DAYS_AT_ONCE`, a vehicle at least."""
+    days = (pl.coalesce("end", "newest") - pl.coalesce("start", "oldest")).dt.total_days() + 1
     batch = (days.cum_sum() - 1) // VEHICLE_DAYS_AT_ONCE
     batched = windows.sort("vehicle_id").with_columns(batch=batch)
     for _, part in batched.group_by("batch", maintain_order=True):
@@ -76,9 +89,9 @@ def begun_in(windows: pl.DataFrame, rows: pl.DataFrame, start: str) -> pl.DataFr
     """The rows of vehicles whose time `start` lies in the window, its end not included."""
     bounds = windows.select("vehicle_id", window_start="start", window_end="end")
     began = pl.col(start)
-    is_in = (began >= pl.col("window_start")) & (
-        pl.col("window_end").is_null() | (began < pl.col("window_end"))
-    )
+    is_in = (began >= pl.col("window_start")).fill_null(True) & (
+        began < pl.col("window_end")
+    ).fill_null(True)
     return (
         rows.join(bounds, on="vehicle_id", maintain_order="left").filter(is_in).select(rows.columns)
     )

@@ -58,7 +58,9 @@ def derive_drives(database: Database, zone: str) -> int:
     """
     with database.frames() as connection:
         marks = read_marks(connection, READER)
-        windows = changed_windows(connection, marks, PARTING_COLUMNS, parts_drives())
+        windows = changed_windows(
+            connection, drive_tables.drives, marks, PARTING_COLUMNS, parts_drives()
+        )
         take_off(connection, READER, marks.join(windows, on="vehicle_id", how="anti"))
     derived = 0
     for batch in in_batches(windows):
@@ -71,6 +73,8 @@ def derive_drives(database: Database, zone: str) -> int:
 def label_drives(database: Database, zone: str) -> None:
     """Label all drives again if somebody has edited a place or a rule since."""
     with database.frames() as connection:
+        # Before reading, so that no run adds rows with labels of before.
+        lock_writes(connection, drive_tables.drives)
         basis = basis_of(connection, READER)
         if basis == last_basis(connection, READER):
             return

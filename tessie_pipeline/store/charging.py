@@ -106,7 +106,9 @@ def replace_sessions(
         in_windows(windows, piece.vehicle_id, piece.session_started_at),
     )
     cost_again = sa.update(charging_sessions).values(cost_basis=None)
-    execute(connection, cost_again.where(in_windows(windows, s.vehicle_id, s.started_at)))
+    is_costed = s.cost_basis.is_not(None)
+    is_in = in_windows(windows, s.vehicle_id, s.started_at)
+    execute(connection, cost_again.where(is_in, is_costed))
 
 
 def read_capacities(connection: adbc.Connection) -> pl.DataFrame:

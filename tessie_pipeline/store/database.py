@@ -79,15 +79,37 @@ class Database:
     @contextmanager
     def frames(self) -> Iterator[adbc.Connection]:
         """One transaction for bulk reads and writes: committed at the end, rolled back on error."""
-        with adbc.connect(self.url()) as connection:
-            try:
-                yield connection
-            except BaseException:
-                connection.rollback()
-                raise
+        pooled = self._bulk.connect()
+        try:
+            connection = pooled.dbapi_connection
+            assert isinstance(connection, adbc.Connection)  # noqa: S101 - made by `_connect`
+            yield connection
             connection.commit()
+        finally:
+            pooled.close()  # which rolls back what was not committed
 
     def dispose(self) -> None:
         """Close the pooled connections."""
         if "engine" in self.__dict__:
             self.engine.dispose()
+        if "_bulk" in self.__dict__:
+            self._bulk.dispose()
+
+    @cached_property
+    def _bulk(self) -> sa.Pool:
+        """Connections for frames: a new one reads the whole catalog of types, partitions' too."""
+        pool = sa.QueuePool(self._connect, pool_size=1, max_overflow=8)
+        sa.event.listen(pool, "checkout", _ping)
+        return pool
+
+    def _connect(self) -> adbc.Connection:
+        return adbc.connect(self.url())
+
+
+def _ping(connection: adbc.Connection, *_: object) -> None:
+    """Let the pool open another connection for one that the server has closed."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("select")
+    except adbc.Error as error:
+        raise sa.exc.DisconnectionError from error

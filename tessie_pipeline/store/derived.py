@@ -12,9 +12,13 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
+from tessie_pipeline.domain.samples import UTC_TIME
 from tessie_pipeline.store.frames import as_rows, copy_in, execute, read_frame, stage
 
 _TIME = sa.DateTime(timezone=True)
+_KEPT_SPANS = pl.Schema(
+    {"vehicle_id": pl.String(), "kept_until": UTC_TIME, "goes_on": pl.Boolean()}
+)
 
 
 def in_windows(
@@ -33,6 +37,35 @@ def in_windows(
         )
         .select_from(given)
     )
+
+
+def kept_spans(connection: adbc.Connection, table: sa.Table, sampled: pl.DataFrame) -> pl.DataFrame:
+    """Which vehicles have rows that come from samples that are gone, and until when these last.
+
+    Args:
+        connection: the transaction.
+        table: derived rows with the bounds of their starts and ends.
+        sampled: `vehicle_id` and its `oldest` sample that is left.
+
+    Returns:
+        `vehicle_id`, `kept_until` (UTC), and `goes_on`, whether one of them has not ended.
+    """
+    c = table.c
+    kinds: dict[str, sa.types.TypeEngine[Any]] = {"vehicle_id": sa.Uuid(), "oldest": _TIME}
+    given = as_rows(kinds, sampled.select(list(kinds)))
+    query = (
+        sa.select(
+            c.vehicle_id,
+            sa.func.max(c.ended_by).label("kept_until"),
+            sa.func.bool_or(c.ended_by.is_(None)).label("goes_on"),
+        )
+        .where(
+            c.vehicle_id == given.c.vehicle_id,
+            sa.func.coalesce(c.started_after, c.started_by) < given.c.oldest,
+        )
+        .group_by(c.vehicle_id)
+    )
+    return read_frame(connection, query, _KEPT_SPANS)
 
 
 def replace_rows(

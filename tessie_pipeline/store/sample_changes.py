@@ -2,7 +2,7 @@
 
 Marks are written in the transaction that writes the samples, and taken off in the one that writes
 what was derived from them: whatever is killed in between is done by the next run. A mark that has
-changed since it was read stays.
+changed since it was read stays, also one that is as often changed as it was: another's.
 """
 
 from collections.abc import Iterable
@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql as pg
 from tessie_pipeline.domain.samples import UTC_TIME
 from tessie_pipeline.store.charging_tables import sample_changes
 from tessie_pipeline.store.frames import as_rows, execute, read_frame
+from tessie_pipeline.store.partitions import lock_writes
 
 Reader = Literal["charging_sessions", "drives"]
 READERS: tuple[Reader, ...] = ("charging_sessions", "drives")
@@ -47,6 +48,7 @@ def mark(
     )
     if spans.is_empty():
         return
+    lock_writes(connection, sample_changes)  # who takes marks off does it in an order of its own
     new = pg.insert(sample_changes).from_select(
         spans.columns, sa.select(as_rows(_kinds(spans), spans))
     )
@@ -83,15 +85,15 @@ def take_off(connection: adbc.Connection, reader: Reader, marks: pl.DataFrame) -
     """Take marks off that have not changed since they were read (`SAMPLE_CHANGES`)."""
     if marks.is_empty():
         return
-    counted = marks.select("vehicle_id", "changes")
+    lock_writes(connection, sample_changes)
+    counted = marks.rename({"first": "changed_from", "last": "changed_to"})
     seen = as_rows(_kinds(counted), counted)
     c = sample_changes.c
     execute(
         connection,
         sa.delete(sample_changes).where(
             c.reader == reader,
-            c.vehicle_id == seen.c.vehicle_id,
-            c.changes == seen.c.changes,
+            *(c[name] == seen.c[name] for name in counted.columns),
         ),
     )
 

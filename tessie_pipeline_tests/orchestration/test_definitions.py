@@ -19,7 +19,13 @@ GRAPH = {
     "tariffs": ("charging", {"energy_sites"}),
     "charging_costs": (
         "charging",
-        {"charging_sessions", "charging_bills", "tariffs", "energy_intervals"},
+        {
+            "charging_sessions",
+            "charging_bills",
+            "wall_connector_charges",
+            "tariffs",
+            "energy_intervals",
+        },
     ),
     "drives": ("drives", {"vehicle_states", "charging_sessions"}),
     "vehicles": ("registries", set()),

@@ -182,12 +182,17 @@ def test_a_plug_in_is_shown_by_its_sites_clock_and_in_both_units(household: Data
     )
 
 
-def test_a_plug_in_without_a_site_is_shown_in_utc(household: Database) -> None:
+def test_a_plug_in_without_a_site_is_shown_by_the_clock_of_the_household_else_in_utc(
+    household: Database,
+) -> None:
     session(household, site_id=None, place_id=None, location_name=None)
+    row = only(household, "charging_sessions")
+    assert (row["time_zone"], row["site_name"]) == ("America/Los_Angeles", None)
+    with household.rows() as rows:
+        rows.execute(sa.text("update energy_sites set removed_at = now()"))
     row = only(household, "charging_sessions")
     assert row["time_zone"] == "UTC"
     assert row["local_started_at"] == EVENING.replace(tzinfo=None)
-    assert row["site_name"] is None
 
 
 def test_a_plug_in_that_lasts_has_no_end_and_no_uncertainty_of_it(household: Database) -> None:
@@ -307,7 +312,7 @@ def test_a_drive_is_shown_in_both_units_with_places_and_driver(household: Databa
     ("start", "end", "zone"),
     [
         pytest.param(SHOP, HOME, "America/Los_Angeles", id="to a site"),
-        pytest.param(SHOP, None, "UTC", id="far from all"),
+        pytest.param(SHOP, None, "America/Los_Angeles", id="far from all"),
     ],
 )
 def test_a_drive_is_shown_by_the_clock_of_a_site_at_one_of_its_ends(
@@ -512,20 +517,11 @@ def _fill(database: Database, start: datetime, end: datetime) -> None:
             )
         )
     derive_sessions(database)
-    insert(database, places, name="Garage", **_garage(database))
     label_sessions(database)
     with database.frames() as frames:
         derive_costs(frames)
     derive_drives(database, site.zone)
     label_drives(database, site.zone)
-
-
-def _garage(database: Database) -> dict[str, float]:
-    """Where the car has no signal, so that nobody sees it charge."""
-    c = charging_sessions.c
-    query = sa.select(c.latitude, c.longitude).where(c.is_inferred).limit(1)
-    with database.rows() as connection:
-        return dict(connection.execute(query).mappings().one())
 
 
 def test_the_page_asks_five_questions() -> None:
