@@ -1,7 +1,8 @@
 """`tessie demo`: the main job on a simulated household, and a summary to read.
 
-A database starts, 60 days of energy are backfilled as one Dagster run, the last day is polled
-live, a real home's exports are imported, and what was stored is shown.
+A database starts, the last day is polled live, 60 days of energy are backfilled as one Dagster run,
+charges and drives are derived and priced, a real home's exports are imported, and what came of it
+is shown.
 """
 
 import time
@@ -17,17 +18,24 @@ from tessie_pipeline.cli.environment import PROJECT, CliError, Environment, envi
 from tessie_pipeline.cli.household import simulated
 from tessie_pipeline.cli.runner_lock import runner_lock
 from tessie_pipeline.definitions import build_defs
-from tessie_pipeline.orchestration.jobs import ENERGY_DAYS, LIVE_POLL
+from tessie_pipeline.orchestration.jobs import (
+    CHARGING_RECORDS,
+    ENERGY_DAYS,
+    LIVE_POLL,
+    VEHICLE_HISTORY,
+)
 from tessie_pipeline.orchestration.local_dagster import (
     LocalDagster,
     RunFailedError,
     local_dagster,
 )
+from tessie_pipeline.orchestration.resources import connect_fleet_api
+from tessie_pipeline.orchestration.sampling import sample_sites, sample_vehicles
 from tessie_pipeline.settings import Settings
 from tessie_pipeline.store.tables import energy_history
 
-POLLS = 9
-POLL_EVERY = timedelta(hours=3)
+LIVED = timedelta(days=1)
+POLL_EVERY = timedelta(minutes=5)
 EXPORTS = PROJECT / "docs" / "examples" / "app_export"
 KINDS_PER_DAY = 3
 
@@ -59,8 +67,9 @@ def run(console: Console, days: int) -> None:
                 if lock:
                     dagster.fail_interrupted_runs()
                 try:
-                    _poll(progress, dagster, simulator_url)
+                    _poll(progress, dagster, env, simulator_url)
                     _backfill(progress, dagster, env, days)
+                    _derive(progress, dagster)
                 except RunFailedError as error:
                     raise CliError(str(error)) from None
             step = progress.add_task("Importing a year of app exports", total=None)
@@ -74,17 +83,32 @@ def run(console: Console, days: int) -> None:
     summary.show_next_steps(console)
 
 
-def _poll(progress: Progress, dagster: LocalDagster, simulator_url: str) -> None:
-    """Sample the last day live: the simulator's clock goes through it in steps."""
+def _poll(
+    progress: Progress, dagster: LocalDagster, env: Environment, simulator_url: str
+) -> None:
+    """Sample the last day live: the simulator's clock goes through it in steps.
+
+    The first and the last poll are runs of Dagster, those between only do what such runs do.
+    """
     moment = now = datetime.now(UTC)
-    definitions = build_defs(Settings.load(), clock=lambda: moment)
-    step = progress.add_task("Polling the last day live", total=POLLS)
-    for poll in reversed(range(POLLS)):
-        moment = now - poll * POLL_EVERY
-        clock = httpx.post(f"{simulator_url}/simulator/clock", json={"now": moment.isoformat()})
-        clock.raise_for_status()
-        dagster.run(definitions, LIVE_POLL)
-        progress.advance(step)
+    settings = Settings.load()
+    definitions = build_defs(settings, clock=lambda: moment)
+    polls = LIVED // POLL_EVERY
+    step = progress.add_task("Polling the last day live", total=polls + 1)
+    with (
+        httpx.Client(base_url=simulator_url) as simulator,
+        connect_fleet_api(settings, env.database, lambda: moment) as fleet_api,
+    ):
+        for poll in range(polls + 1):
+            moment = now - (polls - poll) * POLL_EVERY
+            to = {"now": moment.isoformat()}
+            simulator.post("/simulator/clock", json=to).raise_for_status()
+            if poll in (0, polls):
+                dagster.run(definitions, LIVE_POLL)
+            else:
+                sample_vehicles(env.database, fleet_api, settings, moment)
+                sample_sites(env.database, fleet_api, settings, moment)
+            progress.advance(step)
 
 
 def _backfill(progress: Progress, dagster: LocalDagster, env: Environment, days: int) -> None:
@@ -103,6 +127,15 @@ def _backfill(progress: Progress, dagster: LocalDagster, env: Environment, days:
 
     dagster.run(build_defs(Settings.load()), ENERGY_DAYS, (first, yesterday), meanwhile=count)
     progress.update(step, completed=days * KINDS_PER_DAY)
+
+
+def _derive(progress: Progress, dagster: LocalDagster) -> None:
+    """Charges, what they cost, and drives, beside what Tesla has on record of them."""
+    jobs = (CHARGING_RECORDS, VEHICLE_HISTORY)
+    step = progress.add_task("Deriving charges, costs and drives", total=len(jobs))
+    for job in jobs:
+        dagster.run(build_defs(Settings.load()), job)
+        progress.advance(step)
 
 
 def _progress(console: Console) -> Progress:

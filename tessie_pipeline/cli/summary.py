@@ -31,6 +31,13 @@ VEHICLES = """
     from bi.vehicles_now
     order by display_name
 """
+CHARGES = """
+    select display_name, local_started_at, location_name, charger_type, energy_added_kwh, solar_pct,
+           cost::float8 as cost, cost_currency, status
+    from bi.charging_sessions
+    order by started_at desc
+    limit 6
+"""
 BAR_WIDTH = 18
 _WEEK_COLUMNS = {
     "solar_produced_kwh": "solar",
@@ -50,8 +57,11 @@ def show(console: Console, environment: Environment) -> None:
     with environment.database.frames() as connection:
         week = read_frame(connection, WEEK).sort("date")
         vehicles = read_frame(connection, VEHICLES)
+        charges = read_frame(connection, CHARGES)
     if not vehicles.is_empty():
         console.print(_vehicles(vehicles))
+    if not charges.is_empty():
+        console.print(_charges(charges))
     if not week.is_empty():
         console.print(_week(week))
 
@@ -100,6 +110,24 @@ def _vehicles(vehicles: pl.DataFrame) -> Table:
             car["charging_state"],
             f"{car['odometer_km']:,.0f} km" if is_seen else "",
             f"{age(timedelta(seconds=car['age_s']))} ago" if is_seen else "asleep",
+        )
+    return table
+
+
+def _charges(charges: pl.DataFrame) -> Table:
+    table = _table("The newest charges")
+    for name in ("vehicle", "began", "where", "kWh", "solar", "cost", "status"):
+        table.add_column(name, justify="right" if name in ("kWh", "solar", "cost") else "left")
+    for charge in charges.iter_rows(named=True):
+        cost = charge["cost"]
+        table.add_row(
+            charge["display_name"],
+            f"{charge['local_started_at']:%a %H:%M}",
+            charge["location_name"] or charge["charger_type"],
+            _number(charge["energy_added_kwh"], "kWh"),
+            _number(charge["solar_pct"], "solar_pct"),
+            "" if cost is None else f"{cost:.2f} {charge['cost_currency'] or ''}",
+            charge["status"].replace("_", " "),
         )
     return table
 

@@ -10,6 +10,7 @@ from tessie_pipeline.simulator.fleet import Fleet
 from tessie_pipeline.simulator.household import Site
 from tessie_pipeline.simulator.localdays import STEP_S, local_date, local_iso
 from tessie_pipeline.simulator.motion import car_state
+from tessie_pipeline.simulator.rate_plan import rate_plan
 from tessie_pipeline.simulator.trips import Car
 
 VERSION = "26.34.1 eb113390"
@@ -154,6 +155,7 @@ def site_info(fleet: Fleet, site: Site, at_s: float) -> dict[str, Any]:
         "vpp_backup_reserve_percent": round(battery.reserve_pct),
         "tou_settings": {"optimization_strategy": "economics", "schedule": []},
         "tariff_content": {},
+        "tariff_content_v2": rate_plan(site),
     }
 
 

@@ -34,7 +34,9 @@ def _facts(fleet: Fleet) -> Iterator[Any]:
         yield live_status(fleet, site, at_s)
         for car in fleet.cars:
             yield vehicle_data(fleet, car, at_s, ENDPOINTS, True)
-    yield [product(fleet, site, start_s), site_info(fleet, site, start_s), site_truth(site)]
+    described = site_info(fleet, site, start_s)
+    described.pop("tariff_content_v2")  # which came later
+    yield [product(fleet, site, start_s), described, site_truth(site)]
     yield supercharger_sessions(fleet, fleet.cars, 0.0, end_s, end_s)
     yield connector_charges(fleet, site, start_s, end_s, end_s)
     for offset in range(7 * WEEKS):
