@@ -83,9 +83,7 @@ def run(console: Console, days: int) -> None:
     summary.show_next_steps(console)
 
 
-def _poll(
-    progress: Progress, dagster: LocalDagster, env: Environment, simulator_url: str
-) -> None:
+def _poll(progress: Progress, dagster: LocalDagster, env: Environment, simulator_url: str) -> None:
     """Sample the last day live: the simulator's clock goes through it in steps.
 
     The first and the last poll are runs of Dagster, those between only do what such runs do.

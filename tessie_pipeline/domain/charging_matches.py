@@ -148,6 +148,11 @@ def match_charges(sessions: pl.DataFrame, charges: pl.DataFrame) -> pl.DataFrame
     )
 
 
+def _by_day(spans: pl.DataFrame, start: pl.Expr, end: pl.Expr) -> pl.DataFrame:
+    """Each span once for every UTC `day` that it touches."""
+    return spans.with_columns(day=pl.date_ranges(start.dt.date(), end.dt.date())).explode("day")
+
+
 def _pairs(
     records: pl.DataFrame, sessions: pl.DataFrame, near: timedelta, by: str = "vehicle_id"
 ) -> pl.DataFrame:
@@ -172,14 +177,14 @@ def _pairs(
         session_end=pl.max_horizontal("started_at", pl.coalesce("ended_at", "ended_after")),
     )
     starts, ends = pl.col("session_started_at"), pl.col("session_end")
+    # By days, so that the pairs to look at grow with the days and not with their square.
+    pairs = _by_day(records.with_row_index("record"), pl.col("start"), pl.col("end")).join(
+        _by_day(spans, starts - near, ends + near), on=[by, "day"]
+    )
     return (
-        records.join_where(
-            spans,
-            pl.col(by) == pl.col(f"{by}_right"),
-            pl.col("start") <= ends + near,
-            starts <= pl.col("end") + near,
-        )
-        .drop(f"{by}_right")
+        pairs.drop("day")
+        .unique(["record", "vehicle_id", "session_started_at"])
+        .drop("record")
         .with_columns(
             shared=pl.min_horizontal("end", ends) - pl.max_horizontal("start", starts),
             apart=(pl.col("start") - starts).abs(),

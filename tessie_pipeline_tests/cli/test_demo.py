@@ -61,7 +61,21 @@ def test_the_backfill_was_one_run(tessie: Tessie, demo: str) -> None:
     jobs = query(
         owner_url, "select pipeline_name, count(*) from dagster.runs group by 1 order by 1"
     )
-    assert jobs == [("energy_days", 1), ("live_poll", 9)]
+    assert jobs == [
+        ("charging_records", 1),
+        ("energy_days", 1),
+        ("live_poll", 2),
+        ("vehicle_history", 1),
+    ]
+
+
+def test_charges_are_shown_with_what_they_cost(tessie: Tessie, reader_url: str) -> None:
+    charges = query(
+        reader_url, "select energy_added_kwh > 0, cost > 0, cost_currency from bi.charging_sessions"
+    )
+    assert charges
+    assert set(charges) <= {(True, True, "USD"), (False, False, None)}
+    assert (True, True, "USD") in charges
 
 
 def test_a_bi_tool_can_read_the_views_and_nothing_else(reader_url: str) -> None:
