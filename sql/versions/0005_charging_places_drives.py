@@ -144,6 +144,15 @@ def upgrade() -> None:
     op.add_column(
         "charging_sessions",
         sa.Column(
+            "site_intervals",
+            sa.Integer(),
+            nullable=True,
+            comment="How many five minutes of its site's energy were known when it was costed.",
+        ),
+    )
+    op.add_column(
+        "charging_sessions",
+        sa.Column(
             "connector_site_id",
             sa.Uuid(),
             nullable=True,
@@ -1309,6 +1318,7 @@ def downgrade() -> None:
     op.drop_table("drives")
     op.drop_table("charging_fees")
     op.drop_column("charging_sessions", "connector_site_id")
+    op.drop_column("charging_sessions", "site_intervals")
     op.drop_column("vehicles", "usable_capacity_kwh")
     op.drop_table("derived_from")
     op.drop_table("sample_changes")

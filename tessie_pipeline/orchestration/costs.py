@@ -127,6 +127,7 @@ def _totals(due: pl.DataFrame, parts: pl.DataFrame, costs: pl.DataFrame) -> pl.D
             cost_currency="currency",
             cost_reason="reason",
             cost_basis="signature",
+            site_intervals="site_intervals",
             solar_energy_kwh=solar,
             solar_percentage=pl.when(pl.col("drawn") > 0).then(100 * solar / pl.col("drawn")),
         )

@@ -6,6 +6,7 @@ import dagster as dg
 
 from tessie_pipeline.orchestration.jobs import RUNNING, VEHICLE_HISTORY
 from tessie_pipeline.store.bases import outdated
+from tessie_pipeline.store.costs import are_due
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.sample_changes import marked_vehicles
 
@@ -26,11 +27,12 @@ AGAIN_AFTER = timedelta(minutes=10)
 def vehicle_history_sensor(
     context: dg.SensorEvaluationContext, database: dg.ResourceParam[Database]
 ) -> dg.RunRequest | dg.SkipReason:
-    """New samples, however old, and edited places, prices, bills and rules."""
+    """New samples, however old; edited places, prices, bills and rules; energy of sites."""
     with database.rows() as connection:
         vehicles = marked_vehicles(connection)
         edited = outdated(connection)
-    if not vehicles and not edited:
+        is_cost_due = are_due(connection)
+    if not (vehicles or edited or is_cost_due):
         return dg.SkipReason("Nothing is new.")
     now = datetime.now(UTC)
     running = dg.RunsFilter(

@@ -109,6 +109,8 @@ charging_sessions = sa.Table(
     column("cost_currency", sa.String(3), "Currency of the costs, ISO 4217."),
     text("cost_reason", "Why a cost is not known; null if it is."),
     text("cost_basis", "Digest of all that the cost was computed from; null before."),
+    column("site_intervals", sa.Integer, "How many five minutes of its site's energy were known "
+           "when it was costed."),
     number("solar_energy_kwh", "Part of the energy that came from the sun, kWh."),
     number("solar_percentage", "Share of the energy that came from the sun, %."),
     text("status", "in_progress, completed or interrupted.", nullable=False),

@@ -21,29 +21,26 @@ DUE_SESSIONS = pl.Schema(
         **COSTED_SESSIONS,
         "site_id": pl.String(),
         "cost_basis": pl.String(),
+        "site_intervals": pl.Int32(),
         "is_solar_due": pl.Boolean(),
     }
 )
-"""`COSTED_SESSIONS` with their energy site, what their cost was computed from, null if it has to
-be again, and whether the site's energy has become known since."""
+"""`COSTED_SESSIONS` with their energy site, what their cost was computed from (null if it has to be
+again), how many five minutes of the site's energy are known, and whether that is news."""
+
+
+def are_due(connection: sa.Connection) -> bool:
+    """Whether the cost or the solar part of any session is out of date by what belongs to it."""
+    return bool(connection.scalar(sa.select(sa.exists().where(_is_due()))))
 
 
 def read_due_sessions(connection: adbc.Connection, *, are_all: bool) -> pl.DataFrame:
     """Sessions whose cost may be out of date, as `DUE_SESSIONS`; all if `are_all`."""
-    s, interval = charging_sessions.c, energy_intervals.c
+    s = charging_sessions.c
     own_tariff = (
         sa.select(sa.func.min(tariffs.c.name))
         .where(tariffs.c.site_id == s.site_id)
         .scalar_subquery()
-    )
-    is_solar_due = sa.and_(
-        s.site_id.is_not(None),
-        s.solar_energy_kwh.is_(None),
-        sa.exists().where(
-            interval.site_id == s.site_id,
-            interval.timestamp >= s.started_at,
-            interval.timestamp < sa.func.coalesce(s.ended_at, sa.func.now()),
-        ),
     )
     query = sa.select(
         s.vehicle_id,
@@ -52,11 +49,37 @@ def read_due_sessions(connection: adbc.Connection, *, are_all: bool) -> pl.DataF
         sa.func.coalesce(places.c.tariff_name, own_tariff).label("tariff_name"),
         s.site_id,
         s.cost_basis,
-        is_solar_due.label("is_solar_due"),
+        _known_intervals().label("site_intervals"),
+        _is_solar_due().label("is_solar_due"),
     ).select_from(charging_sessions.outerjoin(places, places.c.id == s.place_id))
     if not are_all:
-        query = query.where(sa.or_(s.cost_basis.is_(None), is_solar_due))
+        query = query.where(_is_due())
     return read_frame(connection, query.order_by(s.vehicle_id, s.started_at), DUE_SESSIONS)
+
+
+def _is_due() -> sa.ColumnElement[bool]:
+    return sa.or_(charging_sessions.c.cost_basis.is_(None), _is_solar_due())
+
+
+def _is_solar_due() -> sa.ColumnElement[bool]:
+    """Whether more of the site's energy is known than when a session was costed."""
+    s = charging_sessions.c
+    is_open = sa.and_(s.site_id.is_not(None), s.solar_energy_kwh.is_(None))
+    return sa.and_(is_open, _known_intervals() > sa.func.coalesce(s.site_intervals, 0))
+
+
+def _known_intervals() -> sa.ScalarSelect[int]:
+    s, interval = charging_sessions.c, energy_intervals.c
+    return (
+        sa.select(sa.func.count())
+        .where(
+            interval.site_id == s.site_id,
+            interval.timestamp > s.started_at - sa.text("interval '5 minutes'"),
+            interval.timestamp < sa.func.coalesce(s.ended_at, sa.func.now()),
+        )
+        .correlate(charging_sessions)
+        .scalar_subquery()
+    )
 
 
 def read_pieces(connection: adbc.Connection, sessions: pl.DataFrame) -> pl.DataFrame:
