@@ -71,9 +71,13 @@ def with_gains(readings: pl.DataFrame, capacities: pl.DataFrame) -> pl.DataFrame
 
 
 def _plausible(readings: pl.DataFrame) -> pl.DataFrame:
-    """The readings that have a counter, without glitches; `counter` [kWh]."""
+    """The readings that have a counter, without glitches; `counter` [kWh].
+
+    A counter stays after the cable is out: zero then is no value, unless nothing was counted.
+    """
     given = pl.col("charge_energy_added")
-    is_zero_unplugged = ~pl.col("is_plugged") & (given == 0)
+    has_counted = (pl.col("is_plugged") & (given > 0)).any().over("plug_in")
+    is_zero_unplugged = ~pl.col("is_plugged") & (given == 0) & has_counted
     kept = readings.with_columns(
         counter=pl.when(given.is_between(0, LARGEST_KWH) & ~is_zero_unplugged).then(given)
     ).filter(pl.col("counter").is_not_null())
@@ -109,13 +113,19 @@ def _counted(kept: pl.DataFrame) -> pl.DataFrame:
     """
     counter, change = pl.col("counter"), pl.col("change")
     enters, is_changed = pl.col("enters"), pl.col("is_changed").fill_null(False) & ~pl.col("enters")
-    is_left_over = enters & (pl.col("entry_kwh") == 0) & change.is_not_null()
+    # From zero a restart is no news, and slow charging no change from one minute to the next.
+    is_left_over = (
+        enters & (pl.col("entry_kwh") == 0) & change.is_not_null() & (counter > STATIC_KWH)
+    )
     is_first_change = is_changed & (is_changed.cast(pl.Int64).cum_sum().over("plug_in") == 1)
     is_restart = (
         ~enters
         & ~pl.col("is_outside")
         & (pl.col("is_halved") | (is_first_change & is_left_over.any().over("plug_in")))
     )
+    # A counter that nobody counts on may be trusted to a hair where the state of charge rose, too.
+    has_risen = pl.col("battery_level") > pl.col("previous_battery_level")
+    outside_kwh = pl.when(has_risen).then(STATIC_KWH).otherwise(NOISE_KWH)
     run = ["plug_in", "run"]
     return (
         _entered(kept)
@@ -126,7 +136,7 @@ def _counted(kept: pl.DataFrame) -> pl.DataFrame:
             gain_kwh=pl.when(enters)
             .then("entry_kwh")
             .when("is_outside")
-            .then(pl.when(change.abs() > NOISE_KWH).then(counter).otherwise(0.0))
+            .then(pl.when(change.abs() > outside_kwh).then(counter).otherwise(0.0))
             .when("is_restart")
             .then(counter)
             .otherwise(pl.col("rise").fill_null(0.0)),
@@ -165,7 +175,7 @@ def _entered(kept: pl.DataFrame) -> pl.DataFrame:
         .then(is_own & pl.col("is_plugged"))
         .otherwise((change.abs() > noise_kwh) & ~is_late)
     )
-    previous = ("counter", "plug_in", "is_plugged", "is_charging")
+    previous = ("counter", "battery_level", "plug_in", "is_plugged", "is_charging")
     return (
         kept.with_columns(
             pl.col(name).shift().over("vehicle_id").alias(f"previous_{name}") for name in previous

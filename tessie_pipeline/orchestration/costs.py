@@ -31,6 +31,7 @@ from tessie_pipeline.store import charging_tables
 from tessie_pipeline.store.bases import basis_of, keep_basis, last_basis
 from tessie_pipeline.store.bills import read_billed
 from tessie_pipeline.store.costs import (
+    cost_figures,
     read_due_sessions,
     read_intervals_of,
     read_pieces,
@@ -71,10 +72,16 @@ def charging_costs(
     """What each plug-in cost: by its bill, else by the tariff of its place, line by line."""
     with database.frames() as connection:
         costed = derive_costs(connection)
+    with database.rows() as rows:
+        figures = cost_figures(rows)
     for reason in costed.not_understood:
         context.log.warning("Left out: %s", reason)
     return dg.MaterializeResult(
-        metadata={"costed": costed.sessions, "not_understood": len(costed.not_understood)},
+        metadata={
+            "costed": costed.sessions,
+            "tariffs_not_understood": len(costed.not_understood),
+            **figures,
+        },
         check_results=[sessions_reconcile(costed.reconciliation)],
     )
 

@@ -25,7 +25,7 @@ from tessie_pipeline.store.charging import read_capacities
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.derived import relabel
 from tessie_pipeline.store.drivers import read_driver_rules
-from tessie_pipeline.store.drives import replace_drives
+from tessie_pipeline.store.drives import drive_figures, replace_drives
 from tessie_pipeline.store.partitions import lock_writes
 from tessie_pipeline.store.places import read_places
 from tessie_pipeline.store.sample_changes import read_marks, take_off
@@ -48,7 +48,9 @@ def drives(database: dg.ResourceParam[Database]) -> dg.MaterializeResult:
     zone = Settings.load().time_zone
     derived = derive_drives(database, zone)
     label_drives(database, zone)
-    return dg.MaterializeResult(metadata={"derived": derived})
+    with database.rows() as connection:
+        figures = drive_figures(connection)
+    return dg.MaterializeResult(metadata={"derived": derived, **figures})
 
 
 def derive_drives(database: Database, zone: str) -> int:

@@ -46,7 +46,7 @@ def vehicle_history_sensor(
     failed = dg.RunsFilter(
         job_name=VEHICLE_HISTORY,
         statuses=[dg.DagsterRunStatus.FAILURE],
-        created_after=now - AGAIN_AFTER,
+        updated_after=now - AGAIN_AFTER,
     )
     if last and last[0].is_failure and context.instance.get_runs_count(failed):
         return dg.SkipReason("It failed a moment ago.")

@@ -82,6 +82,21 @@ def _known_intervals() -> sa.ScalarSelect[int]:
     )
 
 
+def cost_figures(connection: sa.Connection) -> dict[str, int | float]:
+    """How many lines there are, and what the plug-ins of the last 30 days cost by currency."""
+    s = charging_sessions.c
+    lines = connection.scalar(sa.select(sa.func.count()).select_from(charging_costs)) or 0
+    is_recent = s.started_at >= sa.func.now() - sa.text("interval '30 days'")
+    recent = (
+        sa.select(s.cost_currency, sa.func.sum(s.cost))
+        .where(is_recent, s.cost_currency.is_not(None))
+        .group_by(s.cost_currency)
+        .order_by(s.cost_currency)
+    )
+    costs = {f"cost_in_30_days_{name}": float(cost) for name, cost in connection.execute(recent)}
+    return {"dagster/row_count": lines, **costs}
+
+
 def read_pieces(connection: adbc.Connection, sessions: pl.DataFrame) -> pl.DataFrame:
     """The `CHARGING_PIECES` of sessions (`DUE_SESSIONS`)."""
     c = charging_pieces.c

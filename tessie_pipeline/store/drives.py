@@ -2,6 +2,7 @@
 
 import adbc_driver_postgresql.dbapi as adbc
 import polars as pl
+import sqlalchemy as sa
 
 from tessie_pipeline.store.derived import in_windows, replace_rows
 from tessie_pipeline.store.drive_tables import drives, unseen_distances
@@ -33,3 +34,17 @@ def replace_drives(
     replace_rows(connection, drives, rows, in_windows(windows, drive.vehicle_id, drive.started_at))
     is_in = in_windows(windows, distance.vehicle_id, distance.after)
     replace_rows(connection, unseen_distances, unseen, is_in)
+
+
+def drive_figures(connection: sa.Connection) -> dict[str, int | float]:
+    """How many drives there are, and how far vehicles went in 30 days, seen and unseen, miles."""
+    since = sa.func.now() - sa.text("interval '30 days'")
+    drive, distance = drives.c, unseen_distances.c
+    driven = sa.func.sum(drive.distance_miles).filter(drive.started_at >= since)
+    unseen = sa.select(sa.func.sum(distance.distance_miles)).where(distance.after >= since)
+    query = sa.select(
+        sa.func.count().label("dagster/row_count"),
+        sa.func.coalesce(driven, 0.0).label("driven_in_30_days_miles"),
+        sa.func.coalesce(unseen.scalar_subquery(), 0.0).label("unseen_in_30_days_miles"),
+    ).select_from(drives)
+    return dict(connection.execute(query).mappings().one())

@@ -2,7 +2,7 @@
 
 Marks are written in the transaction that writes the samples, and taken off in the one that writes
 what was derived from them: whatever is killed in between is done by the next run. A mark that has
-changed since it was read stays, also one that is as often changed as it was: another's.
+changed since it was read stays, and so does one that has come in its place.
 """
 
 from collections.abc import Iterable

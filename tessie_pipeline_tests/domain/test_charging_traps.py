@@ -51,6 +51,40 @@ def test_a_counter_left_over_from_before_is_not_this_plug_ins() -> None:
     assert added(found) == [5.0]
 
 
+def test_slow_charging_from_zero_is_counted_once_however_often_it_is_sampled() -> None:
+    # 1.8 kW are 0.03 kWh a minute, too little to be a change; from minute 40 on it is 6 kW.
+    slow = charging(5, 40, kw=1.8, step=1)
+    fast = charging(41, 60, counter=1.05 + 0.1, kw=6.0, step=1)
+    found = detected(
+        sample(0, "Disconnected", 0.0), sample(2, "Stopped", 0.0), *slow, *fast,
+        sample(61, "Complete", 3.05, 80), sample(90, "Disconnected", 3.05, 80),
+    )  # fmt: skip
+    assert added(found) == [3.05]
+
+
+def test_an_unseen_charge_after_a_plug_in_that_charged_nothing_is_its_own() -> None:
+    found = detected(
+        sample(0, "Disconnected", 0.0),
+        sample(5, "Complete", 0.0, 80),
+        sample(60, "Disconnected", 0.0, 80),
+        sample(70, "Disconnected", 0.0, 76, odometer=1010.0),
+        sample(500, "Disconnected", 5.8, 84, odometer=1010.0),
+    )
+    assert added(found) == [0.0, 5.8]
+    assert found.sessions["is_inferred"].to_list() == [False, True]
+
+
+@pytest.mark.parametrize(("level", "energies"), [(90, [2.53]), (88, [])])
+def test_a_counter_that_moved_a_little_unseen_tells_of_a_charge_if_the_level_rose(
+    level: int, energies: list[float]
+) -> None:
+    found = detected(
+        sample(0, "Disconnected", 2.78, 88, shift_state="D"),
+        sample(500, "Disconnected", 2.53, level, odometer=1002.0, shift_state="D"),
+    )
+    assert added(found) == energies
+
+
 def test_a_plug_in_that_does_not_charge_has_no_energy_and_no_segment() -> None:
     found = detected(
         sample(0, "Disconnected", 12.3),
