@@ -732,12 +732,6 @@ def upgrade() -> None:
         sa.Column(
             "basis", sa.Text(), nullable=False, comment="Where it comes from: wall, counter or soc."
         ),
-        sa.Column(
-            "solar_kwh",
-            sa.Double(),
-            nullable=True,
-            comment="Part of the energy drawn that was solar, kWh; null where not known.",
-        ),
         sa.ForeignKeyConstraint(
             ["vehicle_id", "session_started_at"],
             ["charging_sessions.vehicle_id", "charging_sessions.started_at"],

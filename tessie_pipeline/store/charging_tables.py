@@ -156,7 +156,6 @@ charging_pieces = sa.Table(
     number("energy_used_kwh", "Energy from the wall as measured, kWh; null where it was not."),
     number("energy_kwh", "Energy drawn, kWh: measured, or from what the car counted."),
     text("basis", "Where it comes from: wall, counter or soc.", nullable=False),
-    number("solar_kwh", "Part of the energy drawn that was solar, kWh; null where not known."),
     _of_session("session_started_at"),
     comment="The energy of each plug-in over time, for prices and for where it came from.",
 )

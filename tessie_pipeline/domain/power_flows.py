@@ -1,0 +1,102 @@
+"""What went where in an interval: the flows of `FLOWS_WH` from the totals of `TOTALS_WH` alone.
+
+Tesla's priority on an interval's totals (`fleet_api.md` section 4.4): solar serves the home, then
+the battery, then the grid; the battery and the grid serve the home with what they have left. All
+energies are in Wh and >= 0; powers in W split alike. Not here: how totals are measured.
+"""
+
+import polars as pl
+
+from tessie_pipeline.domain.samples import TOTALS_WH
+
+RESIDUAL_WH = "residual_wh"
+"""What the totals put in beyond what they took out [Wh]; < 0 where more was taken out."""
+
+EXCHANGES_WH = ("grid_to_battery_wh", "battery_to_grid_wh")
+"""What passed between battery and grid. Where it is measured, the other flows follow from it."""
+
+_NEEDED = tuple(name for name in TOTALS_WH if name != "generator_wh")
+
+
+def split_flows(totals: pl.DataFrame, *, has_exchanges: bool = False) -> pl.DataFrame:
+    """The frame with the flows of `FLOWS_WH` and `residual_wh`, which say where the totals went.
+
+    No flow is negative, no source gives more than its total and no use takes more than its own.
+    Where the totals balance, each source's flows sum to it and each use's to it. Where they do
+    not, what one side has over stays unassigned, and the home, which Tesla computes and does not
+    meter, is the first to go short. Unassigned too is what only the battery could have given to
+    itself, or the grid to itself.
+
+    Where charge and import, or discharge and export, share an interval, the totals do not tell
+    what passed between battery and grid: it is as much as can be, which leaves most of the solar
+    energy to the home. Samples do tell it.
+
+    A site that says nothing of a generator has none, and its generator's flows are null; all
+    flows are null where any other total is.
+
+    Args:
+        totals: `TOTALS_WH` and any others.
+        has_exchanges: whether `totals` has `EXCHANGES_WH`, measured as power changed.
+    """
+    is_known = pl.all_horizontal(pl.col(name).is_not_null() for name in _NEEDED)
+    residual = energy_in() - energy_out()
+    return totals.with_columns(
+        pl.when(is_known).then(flow).alias(name)
+        for name, flow in {**_flows(has_exchanges=has_exchanges), RESIDUAL_WH: residual}.items()
+    )
+
+
+def home_by_balance() -> pl.Expr:
+    """What is left for the home [Wh], not less than 0, null where another total is unknown."""
+    others = pl.col("battery_charged_wh") + pl.col("grid_exported_wh")
+    return (energy_in() - others).clip(0)
+
+
+def energy_in() -> pl.Expr:
+    """Solar + generator + battery out + grid in [Wh]."""
+    metered = pl.col("solar_wh") + pl.col("battery_discharged_wh") + pl.col("grid_imported_wh")
+    return metered + pl.col("generator_wh").fill_null(0)
+
+
+def energy_out() -> pl.Expr:
+    """Home + battery in + grid out [Wh]."""
+    return pl.col("home_wh") + pl.col("battery_charged_wh") + pl.col("grid_exported_wh")
+
+
+def _flows(*, has_exchanges: bool) -> dict[str, pl.Expr]:
+    solar, generator, discharged, charged, imported, exported, home = map(pl.col, TOTALS_WH)
+    grid_to_battery = pl.min_horizontal(imported, charged)
+    battery_to_grid = pl.min_horizontal(discharged, exported)
+    if has_exchanges:
+        grid_to_battery, battery_to_grid = (
+            pl.min_horizontal(pl.col(name), most)
+            for name, most in zip(EXCHANGES_WH, (grid_to_battery, battery_to_grid), strict=True)
+        )
+
+    # What is made charges and feeds what the exchanges did not; by the balance, min(made, home)
+    # is left for the home wherever battery and grid kept to one direction each.
+    made = solar + generator.fill_null(0)
+    made_to_battery = pl.min_horizontal(made, charged - grid_to_battery)
+    made_to_grid = pl.min_horizontal(made - made_to_battery, exported - battery_to_grid)
+    made_to_home = pl.min_horizontal(made - made_to_battery - made_to_grid, home)
+
+    solar_to_home = pl.min_horizontal(solar, made_to_home)
+    solar_to_battery = pl.min_horizontal(solar - solar_to_home, made_to_battery)
+    solar_to_grid = pl.min_horizontal(solar - solar_to_home - solar_to_battery, made_to_grid)
+    battery_to_home = pl.min_horizontal(discharged - battery_to_grid, home - made_to_home)
+    grid_to_home = pl.min_horizontal(
+        imported - grid_to_battery, home - made_to_home - battery_to_home
+    )
+    has_generator = pl.when(generator.is_not_null())
+    return {
+        "solar_to_home_wh": solar_to_home,
+        "solar_to_battery_wh": solar_to_battery,
+        "solar_to_grid_wh": solar_to_grid,
+        "battery_to_home_wh": battery_to_home,
+        "battery_to_grid_wh": battery_to_grid,
+        "grid_to_home_wh": grid_to_home,
+        "grid_to_battery_wh": grid_to_battery,
+        "generator_to_home_wh": has_generator.then(made_to_home - solar_to_home),
+        "generator_to_battery_wh": has_generator.then(made_to_battery - solar_to_battery),
+        "generator_to_grid_wh": has_generator.then(made_to_grid - solar_to_grid),
+    }
