@@ -35,7 +35,7 @@ from tessie_pipeline.settings import Settings
 from tessie_pipeline.store.tables import energy_history
 
 LIVED = timedelta(days=1)
-POLL_EVERY = timedelta(minutes=5)
+POLL_EVERY = timedelta(minutes=10)
 EXPORTS = PROJECT / "docs" / "examples" / "app_export"
 KINDS_PER_DAY = 3
 

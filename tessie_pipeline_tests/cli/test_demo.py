@@ -69,7 +69,7 @@ def test_the_backfill_was_one_run(tessie: Tessie, demo: str) -> None:
     ]
 
 
-def test_charges_are_shown_with_what_they_cost(tessie: Tessie, reader_url: str) -> None:
+def test_charges_are_shown_with_what_they_cost(reader_url: str) -> None:
     charges = query(
         reader_url,
         "select energy_added_kwh > 0, cost > 0, cost_currency from bi.charging_sessions",

@@ -69,7 +69,7 @@ def tables(charging: Charging) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame
     return charging.sessions, charging.segments, charging.pieces
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 @given(anything, st.randoms())
 def test_order_and_repeats_of_samples_change_nothing(
     rows: list[dict[str, Any]], chance: Any
@@ -84,7 +84,7 @@ def test_order_and_repeats_of_samples_change_nothing(
         assert_frame_equal(one, other)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 @given(anything)
 def test_energies_are_not_negative_and_pieces_add_up(rows: list[dict[str, Any]]) -> None:
     found = detect(frame(*rows), CAPACITIES)
@@ -110,7 +110,7 @@ def test_energies_are_not_negative_and_pieces_add_up(rows: list[dict[str, Any]])
             assert (both[name] - both[f"{name}_right"]).abs().lt(1e-9).all()
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 @given(anything)
 def test_nothing_overlaps_and_parts_lie_within(rows: list[dict[str, Any]]) -> None:
     found = detect(frame(*rows), CAPACITIES)
@@ -143,7 +143,7 @@ def test_nothing_overlaps_and_parts_lie_within(rows: list[dict[str, Any]]) -> No
         assert inside.filter(pl.col(end) > pl.col("cable_out")).is_empty()
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 @given(anything, st.integers(0, 3000), st.integers(0, 300))
 def test_a_window_gives_what_a_full_rebuild_gives(
     rows: list[dict[str, Any]], first: int, length: int
@@ -203,7 +203,7 @@ def test_day_by_day_gives_what_all_at_once_gives(rows: list[dict[str, Any]]) -> 
 
 
 @given(lives(), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_removing_samples_adds_no_energy(rows: list[dict[str, Any]], data: st.DataObject) -> None:
     kept = [row for row in rows if data.draw(st.booleans())]
     # Without the first sample, what it shows as left over may be taken for a charge of its own.

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from tessie_pipeline.domain.charging import Charging, detect
+from tessie_pipeline.simulator.awake import is_naturally_awake
 from tessie_pipeline.simulator.fleet import Fleet
 from tessie_pipeline.simulator.truth import charges_truth
 from tessie_pipeline.simulator.vehicle_answers import vehicle_data
@@ -30,7 +31,7 @@ TOLERANCES = {1: 0.01, 5: 0.03}
 
 @cache
 def samples() -> pl.DataFrame:
-    """All cars every minute."""
+    """All cars every minute in which they are awake by themselves."""
     rows = [
         {
             "vehicle_id": car.vin,
@@ -38,6 +39,7 @@ def samples() -> pl.DataFrame:
         }
         for car in CARS
         for at_s in range(int(START.timestamp()) + 7 * car.index, int(END.timestamp()), 60)
+        if is_naturally_awake(car, at_s)
     ]
     return pl.DataFrame([{name: row[name] for name in SAMPLES} for row in rows], SAMPLES)
 

@@ -37,7 +37,7 @@ from tessie_pipeline_tests.orchestration.test_derivation import (
     versions,
 )
 
-KILLS = int(os.environ.get("TESSIE_TEST_KILLS", "20"))
+KILLS = int(os.environ.get("TESSIE_TEST_KILLS", "8"))
 PIECES = 6
 BEGIN, END = START + timedelta(days=8), START + timedelta(days=12)
 """Four days of all cars, with charges on solar and in a garage without signal."""
