@@ -44,4 +44,5 @@ cross join lateral (
 comment on view bi.charging_costs is
 'The lines that explain what each plug-in cost: energy, minutes and fees at their prices, with all '
 'energy at the price of the grid and with solar at what its export would have earned; local times '
-'are of the plug-in''s energy site''s zone, else of the household''s first, else UTC. What is of the whole plug-in has no times.';
+'are of the plug-in''s energy site''s zone, else of the household''s first, '
+'else UTC. What is of the whole plug-in has no times.';

@@ -63,6 +63,7 @@ cross join lateral (
 ) z;
 
 comment on view bi.charging_sessions is
-'One row per plug-in, with its cost; local times are of its energy site''s zone, else of the household''s first, else UTC. The price '
+'One row per plug-in, with its cost; local times are of its energy site''s zone, else of the '
+'household''s first, else UTC. The price '
 'is of a kWh drawn. An uncertainty is the time between the two samples that the start or end lies '
 'between; docs/charging.md says how far to trust what.';

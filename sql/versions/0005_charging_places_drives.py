@@ -1087,6 +1087,16 @@ def upgrade() -> None:
     op.add_column(
         "charging_sessions",
         sa.Column(
+            "is_estimated",
+            sa.Boolean(),
+            server_default=sa.text("false"),
+            nullable=False,
+            comment="Whether energy comes from the state of charge, for want of a counter.",
+        ),
+    )
+    op.add_column(
+        "charging_sessions",
+        sa.Column(
             "charge_limit_soc",
             sa.SmallInteger(),
             nullable=True,
@@ -1284,6 +1294,7 @@ def downgrade() -> None:
     op.drop_column("charging_sessions", "outside_temp")
     op.drop_column("charging_sessions", "odometer")
     op.drop_column("charging_sessions", "charge_limit_soc")
+    op.drop_column("charging_sessions", "is_estimated")
     op.drop_column("charging_sessions", "is_inferred")
     op.drop_column("charging_sessions", "is_dc")
     op.drop_column("charging_sessions", "phases")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from tessie_pipeline.domain.charging_counter import LARGEST_KWH, with_gains
+from tessie_pipeline.domain.charging_counter import LARGEST_KWH, STATIC_KWH, with_gains
 from tessie_pipeline.domain.charging_frames import CHARGING_PIECES, CHARGING_SEGMENTS
 from tessie_pipeline.domain.charging_pieces import timed_pieces
 from tessie_pipeline.domain.charging_power import with_wall_power
@@ -65,12 +65,13 @@ def detect(samples: pl.DataFrame, capacities: pl.DataFrame | None = None) -> Cha
 def parts_charging() -> pl.Expr:
     """Samples that no plug-in reaches across: without a cable, with a counter and an odometer.
 
-    Detection needs to know nothing before one; whatever is charged after it is another plug-in.
-    Takes `PARTING_COLUMNS`.
+    Detection needs to know nothing before one; whatever is charged after it is another plug-in. The
+    counter is the one of the sample before, or it might be a glitch. Takes `PARTING_COLUMNS`.
     """
     counter = pl.col("charge_energy_added")
+    before = counter.forward_fill().shift().over("vehicle_id", order_by="timestamp")
     is_unplugged = pl.col("charging_state") == "Disconnected"
-    is_counted = (counter > 0) & (counter <= LARGEST_KWH)
+    is_counted = (counter > 0) & (counter <= LARGEST_KWH) & ((counter - before).abs() <= STATIC_KWH)
     return is_unplugged & is_counted & pl.col("odometer").is_not_null()
 
 
@@ -78,11 +79,12 @@ def usable_capacities(sessions: pl.DataFrame) -> pl.DataFrame:
     """What plug-ins tell of the batteries, as `CAPACITIES`: the median of energy over rise.
 
     Args:
-        sessions: `CHARGING_SESSIONS`; inferred ones and small ones are left out.
+        sessions: `CHARGING_SESSIONS`; inferred, estimated and small ones are left out.
     """
     rise = pl.col("end_battery_level") - pl.col("start_battery_level")
     return (
-        sessions.filter(~pl.col("is_inferred") & (rise >= LEAST_RISE_PCT))
+        sessions.filter(~pl.any_horizontal("is_inferred", "is_estimated"))
+        .filter(rise >= LEAST_RISE_PCT)
         .group_by("vehicle_id")
         .agg(usable_kwh=(100 * pl.col("energy_added_kwh") / rise).median())
         .drop_nulls()

@@ -73,11 +73,12 @@ def with_gains(readings: pl.DataFrame, capacities: pl.DataFrame) -> pl.DataFrame
 def _plausible(readings: pl.DataFrame) -> pl.DataFrame:
     """The readings that have a counter, without glitches; `counter` [kWh].
 
-    A counter stays after the cable is out: zero then is no value, unless nothing was counted.
+    A counter stays after the cable is out: zero then is no value, unless it was zero before.
     """
     given = pl.col("charge_energy_added")
-    has_counted = (pl.col("is_plugged") & (given > 0)).any().over("plug_in")
-    is_zero_unplugged = ~pl.col("is_plugged") & (given == 0) & has_counted
+    told = pl.when(given.is_between(0, LARGEST_KWH) & (pl.col("is_plugged") | (given > 0)))
+    before = told.then(given).forward_fill().shift().over("vehicle_id")
+    is_zero_unplugged = ~pl.col("is_plugged") & (given == 0) & (before > 0).fill_null(False)
     kept = readings.with_columns(
         counter=pl.when(given.is_between(0, LARGEST_KWH) & ~is_zero_unplugged).then(given)
     ).filter(pl.col("counter").is_not_null())

@@ -30,6 +30,7 @@ CHARGING_SESSIONS = pl.Schema(
         "phases": pl.Int16(),
         "is_dc": pl.Boolean(),
         "is_inferred": pl.Boolean(),
+        "is_estimated": pl.Boolean(),
         "charge_limit_soc": pl.Int16(),
         "odometer": pl.Float64(),
         "latitude": pl.Float64(),
@@ -50,6 +51,7 @@ charging time that `energy_used_coverage_pct` tells; `efficiency_pct` compares b
 `idle_energy_used_kwh` is drawn while plugged in and not charging, as for preheating. `ended_by`
 and `ended_at` are null while in progress, `started_after` where nothing was seen before.
 `segments` and `samples` are counts. `is_inferred`: no sample was taken while plugged in.
+`is_estimated`: energy comes from the state of charge, or would if the capacity were known.
 """
 
 CHARGING_SEGMENTS = pl.Schema(

@@ -10,7 +10,7 @@ PLUGGED_IN = ("Starting", "Charging", "Stopped", "Complete", "NoPower")
 """`charging_state` with a cable in the car; any other word but Disconnected says nothing."""
 
 DRIVING = ("D", "R", "N")
-"""A car cannot leave park with a cable in."""
+"""A car cannot leave park with a cable in: a gear beside one is older than it."""
 
 MOVED_MILES = 0.2
 """More than the odometer of a parked car can differ by; a shorter way to another plug is rare."""
@@ -52,7 +52,8 @@ def plug_readings(samples: pl.DataFrame) -> pl.DataFrame:
         samples: at least `SAMPLE_COLUMNS` of `VEHICLE_STATES`, in any order.
     """
     state = pl.col("charging_state")
-    is_driving = pl.col("shift_state").is_in(DRIVING).fill_null(False)
+    has_cable = state.is_in(PLUGGED_IN).fill_null(False)
+    is_driving = ~has_cable & pl.col("shift_state").is_in(DRIVING).fill_null(False)
     was = {name: pl.col(name).shift().over("vehicle_id") for name in ("is_plugged", "is_driving")}
     way = pl.col("odometer") - pl.col("odometer").shift().over("vehicle_id")
     is_driven = (way > MOVED_MILES).fill_null(False) | was["is_driving"] | pl.col("is_driving")
@@ -63,10 +64,10 @@ def plug_readings(samples: pl.DataFrame) -> pl.DataFrame:
         .with_columns(
             pl.col("odometer").forward_fill().over("vehicle_id"),
             is_driving=is_driving,
-            is_plugged=pl.when(is_driving | (state == "Disconnected"))
-            .then(False)
-            .when(state.is_in(PLUGGED_IN))
-            .then(True),
+            is_plugged=pl.when(has_cable)
+            .then(True)
+            .when(is_driving | (state == "Disconnected"))
+            .then(False),
         )
         .filter(pl.col("is_plugged").is_not_null())
         .with_row_index("row")

@@ -75,7 +75,9 @@ def session_totals(
         segments: their `segment_totals`.
     """
     idle = _idle_energy(spans)
-    totals = pieces.group_by("plug_in").agg(efficiency_pct=_efficiency_pct(), **_totals())
+    totals = pieces.group_by("plug_in").agg(
+        efficiency_pct=_efficiency_pct(), is_estimated=pl.col("is_estimated").any(), **_totals()
+    )
     of_segments = segments.group_by("plug_in", maintain_order=True).agg(
         segments=pl.len().cast(pl.Int64),
         first_after=pl.col("started_after").first(),
@@ -107,6 +109,7 @@ def session_totals(
             energy_added_kwh=pl.when(has_charged).then("energy_added_kwh").otherwise(0.0),
             energy_used_kwh=pl.when(has_charged).then("energy_used_kwh").otherwise(0.0),
             segments=pl.col("segments").fill_null(0),
+            is_estimated=pl.col("is_estimated").fill_null(False),
         )
         .with_columns(
             duration_minutes=(pl.col("ended_at") - pl.col("started_at")).dt.total_microseconds()

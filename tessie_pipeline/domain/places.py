@@ -98,7 +98,7 @@ def charger_kind() -> pl.Expr:
     return (
         pl.when(is_dc & ((brand == "Tesla") | (charger == "Tesla")))
         .then(pl.lit("supercharger"))
-        .when(is_dc & (brand.is_not_null() | speaks_dc))
+        .when(is_dc)
         .then(pl.lit("third_party"))
         .when((place_kind == "home") | (place_kind.is_null() & connector.is_not_null()))
         .then(pl.lit("home"))

@@ -11,6 +11,7 @@ import dagster as dg
 import polars as pl
 
 from tessie_pipeline.domain.charging import PARTING_COLUMNS, Charging, detect, parts_charging
+from tessie_pipeline.domain.charging_frames import CHARGING_SESSIONS
 from tessie_pipeline.domain.charging_readings import SAMPLE_COLUMNS
 from tessie_pipeline.domain.places import located
 from tessie_pipeline.domain.samples import UTC_TIME
@@ -150,11 +151,19 @@ def _connector_sites(connection: adbc.Connection, sessions: pl.DataFrame) -> pl.
     """The energy site whose wall connector named the vehicle while it was plugged in, or null."""
     connected, _ = decode_wall_connectors(read_connected(connection, sessions))
     seen = connected.drop_nulls("vin").join(read_vins(connection), on="vin")
+    spans = sessions.select("vehicle_id", "started_at", "ended_at").sort("started_at")
     found = (
-        sessions.select("vehicle_id", "started_at", "ended_at")
-        .join(seen.select("vehicle_id", "timestamp", "site_id"), on="vehicle_id", how="inner")
+        seen.select("vehicle_id", "timestamp", "site_id")
+        .sort("timestamp")
+        .join_asof(
+            spans,
+            left_on="timestamp",
+            right_on="started_at",
+            by="vehicle_id",
+            check_sortedness=False,
+        )
         .filter(
-            pl.col("timestamp") >= pl.col("started_at"),
+            pl.col("started_at").is_not_null(),
             pl.col("ended_at").is_null() | (pl.col("timestamp") <= pl.col("ended_at")),
         )
         .group_by("vehicle_id", "started_at")
@@ -167,7 +176,7 @@ def _connector_sites(connection: adbc.Connection, sessions: pl.DataFrame) -> pl.
 def _differing(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
     """The plug-ins that are not the same in both, as `REPLACED`."""
     key = ["vehicle_id", "started_at"]
-    told = "ended_at", "energy_added_kwh", "energy_used_kwh", "status"
+    told = [name for name in CHARGING_SESSIONS if name not in key]
     was = before.select(*key, *told, is_old=pl.lit(True))
     is_now = after.select(*key, *told, is_new=pl.lit(True))
     same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}_now")) for name in told)

@@ -35,6 +35,7 @@ from tessie_pipeline.store.costs import (
     read_due_sessions,
     read_intervals_of,
     read_pieces,
+    read_pieces_beside,
     save_costs,
 )
 from tessie_pipeline.store.database import Database
@@ -102,8 +103,10 @@ def derive_costs(connection: adbc.Connection) -> Costed:
         pieces = read_pieces(connection, due).join(
             due.select(*SESSION_KEY, "site_id"), on=SESSION_KEY
         )
-        parts = attributed(pieces, read_intervals_of(connection, pieces))
+        beside = read_pieces_beside(connection, pieces)
+        parts = attributed(beside, read_intervals_of(connection, pieces))
         costed = due.select(COSTED_SESSIONS.names())
+        parts = parts.join(costed, on=SESSION_KEY, how="semi")
         its_bills = bills.join(costed, on=SESSION_KEY, how="semi")
         lines = cost_lines(costed, parts, tariffs, parts.drop_nulls("solar_kwh"), its_bills)
         save_costs(connection, _totals(due, parts, session_costs(costed, lines)), lines)

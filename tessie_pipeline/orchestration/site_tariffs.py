@@ -52,20 +52,25 @@ def tariffs(
 
 def _keep(connection: adbc.Connection, site: dict[str, str], now: datetime) -> int:
     """Keep the plan of a site if it is news; returns how many versions came."""
-    known = [one for one in read_tariffs(connection)[0] if one.site_id == site["site_id"]]
-    known = [one for one in known if one.source == SOURCE]
+    stored = read_tariffs(connection)[0]
+    known = [one for one in stored if (one.site_id, one.source) == (site["site_id"], SOURCE)]
     today = now.astimezone(ZoneInfo(site["time_zone"])).date()
-    found = _plan(site, today if known else None)
+    name = site["site_name"]
+    if known:
+        name = known[0].name  # the site may have been renamed
+    elif any(one.name == name for one in stored):
+        name = f"{name} ({site['tesla_site_id']})"
+    found = _plan(site, name, today if known else None)
     if found is None or (known and found.has_prices_of(known[-1])):
         return 0
     others = [one for one in known if one.tariff_id != found.tariff_id]
     return len(save_tariffs(connection, [*others, found]).new)
 
 
-def _plan(site: dict[str, str], valid_from: date | None) -> Tariff | None:
+def _plan(site: dict[str, str], name: str, valid_from: date | None) -> Tariff | None:
     return decode_site_tariff(
         json.loads(site["raw_data"]),
-        name=site["site_name"],
+        name=name,
         time_zone=site["time_zone"],
         valid_from=valid_from,
         site_id=site["site_id"],

@@ -68,7 +68,8 @@ def replace_sessions(
 ) -> None:
     """Put sessions, segments and pieces in the place of those that begin in the windows.
 
-    What a session cost stays until it is computed again, for which it is marked.
+    What a session cost stays until it is computed again, for which it is marked, as are those that
+    shared the energy of their site with one of these.
 
     Args:
         connection: the transaction.
@@ -108,7 +109,19 @@ def replace_sessions(
     cost_again = sa.update(charging_sessions).values(cost_basis=None)
     is_costed = s.cost_basis.is_not(None)
     is_in = in_windows(windows, s.vehicle_id, s.started_at)
-    execute(connection, cost_again.where(is_in, is_costed))
+    execute(connection, cost_again.where(sa.or_(is_in, _shares_site(windows)), is_costed))
+
+
+def _shares_site(windows: pl.DataFrame) -> sa.ColumnElement[bool]:
+    """Whether a session shared its site's energy with one of another vehicle in the windows."""
+    s, other = charging_sessions.c, charging_sessions.alias("others").c
+    return sa.exists().where(
+        other.site_id == s.site_id,
+        other.vehicle_id != s.vehicle_id,
+        in_windows(windows, other.vehicle_id, other.started_at),
+        other.started_at < sa.func.coalesce(s.ended_at, sa.func.now()),
+        sa.func.coalesce(other.ended_at, sa.func.now()) > s.started_at,
+    )
 
 
 def read_capacities(connection: adbc.Connection) -> pl.DataFrame:
@@ -129,7 +142,7 @@ def refresh_capacities(connection: adbc.Connection, windows: pl.DataFrame) -> li
     """
     s = charging_sessions.c
     told = ("vehicle_id", "start_battery_level", "end_battery_level", "energy_added_kwh",
-            "is_inferred")  # fmt: skip
+            "is_inferred", "is_estimated")  # fmt: skip
     ids = as_rows({"vehicle_id": s.vehicle_id.type}, windows.select("vehicle_id").unique())
     query = sa.select(*(s[name] for name in told)).where(s.vehicle_id == ids.c.vehicle_id)
     schema = pl.Schema({name: CHARGING_SESSIONS[name] for name in told})

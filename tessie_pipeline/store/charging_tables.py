@@ -85,6 +85,8 @@ charging_sessions = sa.Table(
     whole("phases", "Phases that were used, corrected; null for DC."),
     flag("is_dc", "Whether it was charged with DC."),
     flag("is_inferred", "Whether no sample was taken while plugged in.", nullable=False),
+    flag("is_estimated", "Whether energy comes from the state of charge, for want of a counter.",
+         nullable=False, server_default=sa.false()),
     whole("charge_limit_soc", "Charge limit at the end, % state of charge."),
     number("odometer", "Odometer, miles."),
     number("outside_temp", "Outside temperature, °C."),

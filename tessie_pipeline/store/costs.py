@@ -107,6 +107,43 @@ def read_pieces(connection: adbc.Connection, sessions: pl.DataFrame) -> pl.DataF
     return read_frame(connection, query.order_by(c.vehicle_id, c.start), CHARGING_PIECES)
 
 
+def read_pieces_beside(connection: adbc.Connection, pieces: pl.DataFrame) -> pl.DataFrame:
+    """All pieces at the sites and in the hours of those given, of other vehicles too.
+
+    Args:
+        connection: the transaction.
+        pieces: `CHARGING_PIECES` with `site_id`; those without a site are given back as they are.
+    """
+    at_sites = pieces.drop_nulls("site_id")
+    if at_sites.is_empty():
+        return pieces
+    s, piece = charging_sessions.c, charging_pieces.c
+    hours = at_sites.select(
+        "site_id", hour=pl.datetime_ranges(pl.col("start").dt.truncate("1h"), "end", "1h")
+    )
+    hours = hours.explode("hour").unique()
+    staged = sa.Table(
+        "charging_hours", sa.MetaData(), sa.Column("site_id", s.site_id.type),
+        sa.Column("hour", piece.start.type),
+    )  # fmt: skip
+    stage(connection, staged, hours)
+    query = (
+        sa.select(*(piece[name] for name in CHARGING_PIECES), s.site_id)
+        .where(
+            piece.vehicle_id == s.vehicle_id,
+            piece.session_started_at == s.started_at,
+            s.site_id == staged.c.site_id,
+            piece.start < staged.c.hour + sa.text("interval '1 hour'"),
+            piece.end >= staged.c.hour,
+            piece.start <= at_sites["end"].max(),
+        )
+        .distinct()
+    )
+    schema = pl.Schema({**CHARGING_PIECES, "site_id": pl.String()})
+    beside = read_frame(connection, query, schema)
+    return pl.concat([pieces.filter(pl.col("site_id").is_null()).select(beside.columns), beside])
+
+
 def read_intervals_of(connection: adbc.Connection, pieces: pl.DataFrame) -> pl.DataFrame:
     """The `ENERGY_INTERVALS` of the sites and days in which pieces with a `site_id` lie."""
     at_sites = pieces.drop_nulls("site_id")

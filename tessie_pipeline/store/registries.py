@@ -115,7 +115,7 @@ def read_zones(connection: adbc.Connection) -> pl.DataFrame:
 
 
 def read_site_infos(connection: adbc.Connection) -> pl.DataFrame:
-    """`site_id`, `site_name`, `time_zone` and `raw_data` (site_info) of the account's sites.
+    """`site_id`, `tesla_site_id`, `site_name`, `time_zone` and `raw_data` (site_info) of the sites.
 
     A site without a name has its number for one; those that were never described are left out.
     """
@@ -123,11 +123,13 @@ def read_site_infos(connection: adbc.Connection) -> pl.DataFrame:
     name = sa.func.coalesce(c.site_name, sa.cast(c.tesla_site_id, sa.Text))
     query = sa.select(
         c.id.label("site_id"),
+        sa.cast(c.tesla_site_id, sa.Text).label("tesla_site_id"),
         name.label("site_name"),
         c.time_zone,
         sa.cast(c.raw_data, sa.Text).label("raw_data"),
     ).where(c.site_info_at.is_not(None), c.time_zone.is_not(None), c.removed_at.is_(None))
-    schema = dict.fromkeys(("site_id", "site_name", "time_zone", "raw_data"), pl.String())
+    columns = ("site_id", "tesla_site_id", "site_name", "time_zone", "raw_data")
+    schema = dict.fromkeys(columns, pl.String())
     return read_frame(connection, query.order_by(c.created_at, c.id), pl.Schema(schema))
 
 

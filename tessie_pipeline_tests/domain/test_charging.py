@@ -233,12 +233,13 @@ def test_vehicles_do_not_touch_each_other() -> None:
 def test_capacity_is_the_median_of_energy_over_rise() -> None:
     sessions = pl.DataFrame(
         {
-            "vehicle_id": ["car"] * 5,
-            "is_inferred": [False, False, False, True, False],
-            "start_battery_level": [50, 20, 10, 10, 50],
-            "end_battery_level": [80, 70, 90, 90, 60],
-            # 70, 74 and 75 kWh; one inferred and one of only 10 %.
-            "energy_added_kwh": [21.0, 37.0, 60.0, 8.0, 1.0],
+            "vehicle_id": ["car"] * 6,
+            "is_inferred": [False, False, False, True, False, False],
+            "is_estimated": [False, False, False, False, False, True],
+            "start_battery_level": [50, 20, 10, 10, 50, 10],
+            "end_battery_level": [80, 70, 90, 90, 60, 90],
+            # 70, 74 and 75 kWh; one inferred, one of only 10 % and one estimated.
+            "energy_added_kwh": [21.0, 37.0, 60.0, 8.0, 1.0, 80.0],
         }
     )
     assert usable_capacities(sessions).rows() == [("car", 74.0)]

@@ -3,6 +3,7 @@
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
@@ -196,6 +197,31 @@ def test_day_by_day_gives_what_all_at_once_gives(rows: list[dict[str, Any]]) -> 
         changes = pl.DataFrame(
             [("car", news[0]["timestamp"], news[-1]["timestamp"])], CHANGES, orient="row"
         )
+        start = windows_between(there, changes, parts_charging())["start"].item() or at(-1)
+        rebuilt = detect(there.filter(pl.col("timestamp") >= start)).sessions
+        kept = pl.concat([kept.filter(pl.col("started_at") < start), rebuilt])
+    assert_frame_equal(kept, detect(frame(*rows)).sessions)
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        [("Disconnected", 0.0), ("Stopped", 9.9), ("Disconnected", 9.9)],
+        [("Disconnected", 200.0), ("Disconnected", 9.9), ("Disconnected", 9.9)],
+        [("Disconnected", 0.0), ("Disconnected", 0.0), ("Charging", 0.5), ("Disconnected", 0.5)],
+    ],
+    ids=["a zero and back", "a spike", "zeros until the next charge"],
+)
+def test_a_glitch_after_a_plug_in_is_one_whatever_was_there_when_it_came(
+    after: list[tuple[str, float]],
+) -> None:
+    before = [("Disconnected", 3.0), ("Charging", 2.0), ("Complete", 9.9)]
+    told = [*before, *[("Disconnected", 9.9)] * 3, *after]
+    rows = [sample(10 * number, *state) for number, state in enumerate(told)]
+    kept = detect(frame()).sessions
+    for number, row in enumerate(rows):
+        there = frame(*rows[: number + 1])
+        changes = pl.DataFrame([("car", row["timestamp"], row["timestamp"])], CHANGES, orient="row")
         start = windows_between(there, changes, parts_charging())["start"].item() or at(-1)
         rebuilt = detect(there.filter(pl.col("timestamp") >= start)).sessions
         kept = pl.concat([kept.filter(pl.col("started_at") < start), rebuilt])

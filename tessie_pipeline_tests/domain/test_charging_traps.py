@@ -85,6 +85,17 @@ def test_a_counter_that_moved_a_little_unseen_tells_of_a_charge_if_the_level_ros
     assert added(found) == energies
 
 
+def test_a_gear_beside_a_cable_is_older_than_it() -> None:
+    found = detected(
+        sample(0, "Disconnected", 0.0, shift_state="D"),
+        sample(5, "Charging", 0.5, shift_state="D"),
+        sample(10, "Charging", 1.3, shift_state="D"),
+        sample(15, "Charging", 2.1),
+        sample(20, "Disconnected", 2.9),
+    )
+    assert added(found) == [2.9]
+
+
 def test_a_plug_in_that_does_not_charge_has_no_energy_and_no_segment() -> None:
     found = detected(
         sample(0, "Disconnected", 12.3),

@@ -138,7 +138,7 @@ def labels(session: dict[str, Any]) -> tuple[str, str | None, str | None]:
         (DC | {"fast_charger_type": "CHAdeMO", "fast_charger_brand": "Ionity"}, "third_party"),
         ({"fast_charger_type": "GB_DC"}, "third_party"),
         ({"conn_charge_cable": "GB_DC"}, "third_party"),
-        (DC, "other"),
+        (DC, "third_party"),
         (AC, "destination"),
         (AC | {"fast_charger_brand": "Tesla"}, "destination"),
         (AC | {"fast_charger_type": "MCSingleWireCAN", "fast_charger_brand": "Tesla"},

@@ -35,6 +35,7 @@ def session(vehicle: str, hour: float, kwh: float = 1.0, **others: Any) -> dict[
         "ended_by": at(hour + 0.5),
         "energy_added_kwh": kwh,
         "is_inferred": False,
+        "is_estimated": False,
         "segments": 1,
         "samples": 1,
         "status": "completed",
