@@ -6,18 +6,24 @@ with connectors as (
     where session_started_at is not null
     group by vehicle_id, session_started_at
 ),
+bills as (
+    select charging_session_id, sum(energy_kwh) as energy_kwh, count(*) as bills
+    from bi.charging_bills
+    where charging_session_id is not null
+    group by charging_session_id
+),
 energies as (
     select
         s.*,
         c.connector_kwh,
         coalesce(c.connector_charges, 0) as connector_charges,
         b.energy_kwh as billed_kwh,
-        b.tesla_session_id,
+        coalesce(b.bills, 0) as bills,
         s.energy_used_kwh + coalesce(s.idle_energy_used_kwh, 0) as drawn_kwh
     from charging_sessions s
     left join connectors c
         on c.vehicle_id = s.vehicle_id and c.session_started_at = s.started_at
-    left join bi.charging_bills b on b.charging_session_id = s.id
+    left join bills b on b.charging_session_id = s.id
 )
 select
     v.vin,
@@ -31,10 +37,11 @@ select
     e.energy_used_kwh,
     e.energy_used_coverage_pct,
     e.idle_energy_used_kwh,
+    e.connector_live_kwh,
     e.connector_kwh,
     e.connector_charges,
     e.billed_kwh,
-    e.tesla_session_id,
+    e.bills,
     e.energy_used_kwh - e.energy_added_kwh as used_less_added_kwh,
     100 * (e.energy_used_kwh - e.energy_added_kwh) / nullif(e.energy_used_kwh, 0)
         as used_less_added_pct,
@@ -48,4 +55,4 @@ join vehicles v on v.id = e.vehicle_id;
 
 comment on view bi.charging_reconciliation is
 'The energies of each charging session side by side: what the car counted, drew from the wall, what '
-'the wall connector gave and what Tesla billed; shares are of the first of each two.';
+'the wall connector showed live and counted (telemetry_history), and what Tesla billed; shares are of the first of each two.';

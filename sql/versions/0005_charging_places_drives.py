@@ -153,6 +153,15 @@ def upgrade() -> None:
     op.add_column(
         "charging_sessions",
         sa.Column(
+            "connector_live_kwh",
+            sa.Double(),
+            nullable=True,
+            comment="Energy that the wall connector's power in live_status adds up to, kWh; the car's own is energy_used_kwh.",
+        ),
+    )
+    op.add_column(
+        "charging_sessions",
+        sa.Column(
             "connector_site_id",
             sa.Uuid(),
             nullable=True,
@@ -1323,6 +1332,7 @@ def downgrade() -> None:
     op.drop_table("drives")
     op.drop_table("charging_fees")
     op.drop_column("charging_sessions", "connector_site_id")
+    op.drop_column("charging_sessions", "connector_live_kwh")
     op.drop_column("charging_sessions", "site_intervals")
     op.drop_column("vehicles", "usable_capacity_kwh")
     op.drop_table("derived_from")

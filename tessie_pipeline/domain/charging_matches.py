@@ -5,7 +5,7 @@ frames in any order give the same matches. Not here: what the matched records sa
 (`reconciliation`).
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import polars as pl
 
@@ -73,10 +73,12 @@ _NOTHING = pl.duration()
 
 
 def match_bills(sessions: pl.DataFrame, bills: pl.DataFrame) -> pl.DataFrame:
-    """The plug-in of each bill, as `BILL_MATCHES`: one bill for a plug-in, one plug-in for a bill.
+    """The plug-in of each bill, as `BILL_MATCHES`: one plug-in for a bill.
 
-    The pair that shares the longest time goes first. A bill that shares none goes to the plug-in
-    that began nearest to it, within `NEAR`, unless that is known to be AC.
+    The pair that shares the longest time goes first. A plug-in has a second bill only if both share
+    time with it and none with each other: the car went to the next stall between two samples. A
+    bill that shares no time goes to the plug-in that began nearest to it, within `NEAR`, unless
+    that has one or is known to be AC.
 
     Args:
         sessions: `MATCHED_SESSIONS`.
@@ -96,11 +98,14 @@ def match_bills(sessions: pl.DataFrame, bills: pl.DataFrame) -> pl.DataFrame:
     )
     rows = []
     billed: set[int] = set()
-    taken: set[tuple[object, ...]] = set()
-    for session_id, *session in best_first.select(BILL_MATCHES.names()).iter_rows():
-        if session_id not in billed and tuple(session) not in taken:
+    taken: dict[tuple[object, ...], list[tuple[datetime, datetime]]] = {}
+    told = best_first.select("shared", "start", "end", *BILL_MATCHES)
+    for shared, start, end, session_id, *session in told.iter_rows():
+        others = taken.setdefault(tuple(session), [])
+        is_apart = all(end <= first or last <= start for first, last in others)
+        if session_id not in billed and (not others or (shared and is_apart)):
             billed.add(session_id)
-            taken.add(tuple(session))
+            others.append((start, end))
             rows.append((session_id, *session))
     return pl.DataFrame(rows, schema=BILL_MATCHES, orient="row").sort("session_id")
 

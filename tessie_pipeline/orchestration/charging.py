@@ -13,6 +13,7 @@ import polars as pl
 from tessie_pipeline.domain.charging import PARTING_COLUMNS, Charging, detect, parts_charging
 from tessie_pipeline.domain.charging_frames import CHARGING_SESSIONS
 from tessie_pipeline.domain.charging_readings import SAMPLE_COLUMNS
+from tessie_pipeline.domain.connectors import SEEN, connected
 from tessie_pipeline.domain.places import located
 from tessie_pipeline.domain.samples import UTC_TIME
 from tessie_pipeline.orchestration.derivation import begun_in, changed_windows, in_batches
@@ -133,10 +134,9 @@ def _derive(connection: adbc.Connection, windows: pl.DataFrame) -> pl.DataFrame:
         begun_in(windows, found.pieces, "session_started_at"),
     )
     before = read_sessions(connection, windows)
-    sessions = charging.sessions.with_columns(
-        connector_site_id=_connector_sites(connection, charging.sessions)
-    )
-    labels = located(sessions, read_places(connection)).select(LABELS.names())
+    connectors = _connected(connection, charging.sessions)
+    sessions = pl.concat([charging.sessions, connectors], how="horizontal")
+    labels = located(sessions, read_places(connection)).select(*LABELS, "connector_live_kwh")
     replace_sessions(connection, charging, labels, windows)
     mark(
         connection,
@@ -147,30 +147,11 @@ def _derive(connection: adbc.Connection, windows: pl.DataFrame) -> pl.DataFrame:
     return _differing(before, charging.sessions)
 
 
-def _connector_sites(connection: adbc.Connection, sessions: pl.DataFrame) -> pl.Series:
-    """The energy site whose wall connector named the vehicle while it was plugged in, or null."""
-    connected, _ = decode_wall_connectors(read_connected(connection, sessions))
-    seen = connected.drop_nulls("vin").join(read_vins(connection), on="vin")
-    spans = sessions.select("vehicle_id", "started_at", "ended_at").sort("started_at")
-    found = (
-        seen.select("vehicle_id", "timestamp", "site_id")
-        .sort("timestamp")
-        .join_asof(
-            spans,
-            left_on="timestamp",
-            right_on="started_at",
-            by="vehicle_id",
-            check_sortedness=False,
-        )
-        .filter(
-            pl.col("started_at").is_not_null(),
-            pl.col("ended_at").is_null() | (pl.col("timestamp") <= pl.col("ended_at")),
-        )
-        .group_by("vehicle_id", "started_at")
-        .agg(pl.col("site_id").mode().sort().first())
-    )
-    key = ["vehicle_id", "started_at"]
-    return sessions.join(found, on=key, how="left", maintain_order="left")["site_id"]
+def _connected(connection: adbc.Connection, sessions: pl.DataFrame) -> pl.DataFrame:
+    """What the sites said of the vehicles while they were plugged in, as `connected` gives it."""
+    answers, _ = decode_wall_connectors(read_connected(connection, sessions))
+    seen = answers.drop_nulls("vin").join(read_vins(connection), on="vin")
+    return connected(sessions, seen.select(SEEN.names()))
 
 
 def _differing(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:

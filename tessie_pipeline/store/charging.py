@@ -74,14 +74,14 @@ def replace_sessions(
     Args:
         connection: the transaction.
         charging: all that begins in the windows.
-        labels: `LABELS` of its sessions, in their order.
+        labels: `LABELS` and other columns of its sessions, in their order.
         windows: `WINDOWS`.
     """
     s, segment, piece = charging_sessions.c, charging_segments.c, charging_pieces.c
     merge_rows(
         connection,
         charging_sessions,
-        pl.concat([charging.sessions, labels.select(LABELS.names())], how="horizontal"),
+        pl.concat([charging.sessions, labels], how="horizontal"),
         _KEY,
         in_windows(windows, s.vehicle_id, s.started_at),
         id=sa.cast(

@@ -100,6 +100,8 @@ charging_sessions = sa.Table(
     text("location_name", "Name of the place."),
     column("place_id", sa.Uuid, "The place: places.id; null outside all places."),
     column("site_id", sa.Uuid, "The energy site that it was charged at: energy_sites.id."),
+    number("connector_live_kwh", "Energy that the wall connector's power in live_status adds up "
+           "to, kWh; the car's own is energy_used_kwh."),
     column("connector_site_id", sa.Uuid, "The site whose wall connector saw the vehicle then: "
            "energy_sites.id."),
     number("latitude", "Latitude of the plug-in, degrees north, WGS 84."),

@@ -2,6 +2,7 @@
 
 import random
 from datetime import UTC, datetime, timedelta
+from itertools import combinations
 from typing import Any
 
 import polars as pl
@@ -89,8 +90,13 @@ def test_two_bills_have_a_plug_in_each() -> None:
     assert billed(sessions, *bills) == {1: "17:00", 2: "17:40"}
 
 
-def test_of_two_bills_at_one_plug_in_the_one_that_shares_more_has_it() -> None:
-    bills = bill(1, "17:02", "17:10"), bill(2, "17:12", "17:38")
+def test_bills_one_after_the_other_in_one_plug_in_are_both_of_it() -> None:
+    bills = bill(1, "17:02", "17:10"), bill(2, "17:12", "17:38"), bill(3, "17:50", "18:00")
+    assert billed([session("17:00", "17:40")], *bills) == {1: "17:00", 2: "17:00"}
+
+
+def test_of_two_bills_of_the_same_time_the_one_that_shares_more_has_the_plug_in() -> None:
+    bills = bill(1, "17:02", "17:15"), bill(2, "17:12", "17:38")
     assert billed([session("17:00", "17:40")], *bills) == {2: "17:00"}
 
 
@@ -191,4 +197,8 @@ def test_the_order_of_rows_makes_no_difference(rng: random.Random, count: int) -
     rng.shuffle(bills)
 
     assert billed(sessions, *bills) == found
-    assert len(set(found.values())) == len(found), "one bill for a plug-in"
+    spans = {one["session_id"]: (one["started_at"], one["stopped_at"]) for one in bills}
+    for (one, its), (other, others) in combinations(found.items(), 2):
+        if its == others:
+            first, second = sorted((spans[one], spans[other]))
+            assert first[1] <= second[0], "no time is paid for twice"
