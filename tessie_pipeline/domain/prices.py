@@ -6,7 +6,6 @@ The price of a moment is what the wall clock of the tariff's time zone says, als
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
@@ -14,7 +13,7 @@ import polars as pl
 
 from tessie_pipeline.domain.days import dates_between, day_start
 from tessie_pipeline.domain.samples import UTC_TIME
-from tessie_pipeline.domain.tariffs import MIDNIGHT, PRICE, Direction, Tariff
+from tessie_pipeline.domain.tariffs import MIDNIGHT, PRICE, Tariff
 
 PRICES = pl.Schema(
     {
@@ -32,33 +31,10 @@ _DAY = timedelta(days=1)
 _MINUTE = timedelta(minutes=1)
 
 
-class NoPrice(LookupError):
-    """A moment for which a tariff states no price; the message names both."""
-
-
 def version_at(versions: Sequence[Tariff], moment: datetime) -> Tariff | None:
     """The version in force: of those that hold at a moment, the one that began last."""
     holding = [version for version in versions if version.holds_at(moment)]
     return max(holding, key=lambda version: (version.first_day, version.tariff_id), default=None)
-
-
-def price_at(versions: Sequence[Tariff], moment: datetime, direction: Direction) -> Decimal:
-    """The price of a moment, in the unit of the version in force.
-
-    Args:
-        versions: of one tariff, at least one.
-        moment: UTC.
-        direction: to buy or to sell.
-
-    Raises:
-        NoPrice: No version holds, or the one that does states no price.
-    """
-    version = version_at(versions, moment)
-    price = None if version is None else version.price(direction, moment)
-    if price is None:
-        at = versions[0].local(moment).isoformat(timespec="minutes")
-        raise NoPrice(f"tariff {versions[0].name} has no price to {direction} at {at}")
-    return price
 
 
 def prices_over(versions: Sequence[Tariff], start: datetime, end: datetime) -> pl.DataFrame:

@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 
 from tessie_pipeline.domain.prices import (
     PRICES,
-    NoPrice,
-    price_at,
     prices_over,
     version_at,
     version_changes,
@@ -23,7 +21,7 @@ from tessie_pipeline_tests.domain.priced import BERLIN, NIGHT, buy, local, tarif
 
 
 def price(version: Tariff, at: str) -> str:
-    return str(price_at([version], local(at, version.time_zone), "buy"))
+    return str(version.price("buy", local(at, version.time_zone)))
 
 
 def stretches(
@@ -73,16 +71,8 @@ def test_a_season_ends_at_midnight_also_within_the_hours_of_a_night() -> None:
 
 
 def test_export_earns_nothing_where_a_tariff_has_no_price_for_it() -> None:
-    assert price_at([tariff(buy("0.3"))], local("2026-06-01T12:00"), "sell") == 0
-    assert price_at([NIGHT], local("2026-06-01T12:00"), "sell") == Decimal("0.08")
-
-
-def test_a_moment_without_a_price_is_an_error_that_names_it_and_the_tariff() -> None:
-    office_hours = tariff(buy("0.3", "08:00", "18:00"))
-    with pytest.raises(NoPrice, match=r"tariff Home has no price to buy at 2026-06-01T07:30\+02:0"):
-        price_at([office_hours], local("2026-06-01T07:30"), "buy")
-    with pytest.raises(NoPrice, match="tariff Home has no price to sell at 2025-12-31T23:59"):
-        price_at([tariff(buy("1"), valid_from=date(2026, 1, 1))], utc("2025-12-31T22:59"), "sell")
+    assert tariff(buy("0.3")).price("sell", local("2026-06-01T12:00")) == 0
+    assert NIGHT.price("sell", local("2026-06-01T12:00")) == Decimal("0.08")
 
 
 def test_a_window_without_prices_shows_them_as_stretches_without_one() -> None:
