@@ -1,4 +1,4 @@
-"""Charging sessions of a year of one car at one minute: 525,600 samples less two days.
+"""Charges, costs and drives of a year of one car at one minute: 525,600 samples less two days.
 
 Whether the time is linear: ours is the year in one go, the reference its thirteen times four weeks
 one by one. What a new sample costs: ours is one more sample, the reference the whole year again.
@@ -16,6 +16,8 @@ import sqlalchemy as sa
 from bench.measure import Contest, Side
 from bench.scratch import Scratch
 from tessie_pipeline.orchestration.charging import derive_sessions
+from tessie_pipeline.orchestration.costs import derive_costs
+from tessie_pipeline.orchestration.drives import derive_drives
 from tessie_pipeline.simulator.fleet import Fleet
 from tessie_pipeline.simulator.vehicle_answers import vehicle_data
 from tessie_pipeline.store.sample_changes import mark
@@ -42,7 +44,6 @@ def sessions_one_sample(scratch: Scratch) -> Contest:
     """One more sample beside the whole year again."""
     _fill(scratch)
     end = MONDAY + WEEK * WEEKS
-    derive_sessions(scratch.database)
     return Contest(
         _derive(scratch, [(end - timedelta(minutes=1), end)]),
         _derive(scratch, [(MONDAY, end)]),
@@ -58,11 +59,20 @@ def _derive(scratch: Scratch, spans: Iterable[tuple[datetime, datetime]]) -> Sid
         for start, end in spans:
             ends = {"vehicle_id": [CAR, CAR], "timestamp": [start, end - timedelta(minutes=1)]}
             with scratch.database.frames() as connection:
-                mark(connection, pl.DataFrame(ends), ["charging_sessions"])
-            replaced += derive_sessions(scratch.database).height
+                mark(connection, pl.DataFrame(ends))
+            replaced += _derive_all(scratch)
         return replaced
 
     return Side(lambda: scratch.execute("checkpoint"), work, counts=0)
+
+
+def _derive_all(scratch: Scratch) -> int:
+    """What a run of the job derives; returns how many plug-ins differ."""
+    replaced = derive_sessions(scratch.database)
+    with scratch.database.frames() as connection:
+        derive_costs(connection)
+    derive_drives(scratch.database, "UTC")
+    return replaced.height
 
 
 def _fill(scratch: Scratch) -> None:
@@ -71,7 +81,7 @@ def _fill(scratch: Scratch) -> None:
     with scratch.database.frames() as connection:
         add_states(connection, vehicle_states, _year())
     scratch.execute("vacuum analyze")
-    derive_sessions(scratch.database)
+    _derive_all(scratch)
 
 
 @cache

@@ -31,6 +31,7 @@ from tessie_pipeline.store import charging_tables
 from tessie_pipeline.store.bases import basis_of, keep_basis, last_basis
 from tessie_pipeline.store.bills import read_billed
 from tessie_pipeline.store.costs import (
+    compared_since,
     cost_figures,
     read_due_sessions,
     read_intervals_of,
@@ -90,9 +91,11 @@ def charging_costs(
 def derive_costs(connection: adbc.Connection) -> Costed:
     """Match plug-ins with Tesla's own records, and cost those that are due."""
     lock_writes(connection, charging_tables.charging_sessions)
-    found = reconcile(connection)
-    basis = basis_of(connection, READER)
-    are_all = basis != last_basis(connection, READER)
+    last = last_basis(connection, READER)
+    is_edited = basis_of(connection, READER) != last
+    found = reconcile(connection, None if is_edited else compared_since(connection))
+    basis = basis_of(connection, READER)  # of which the matches are a part
+    are_all = basis != last
     sessions = read_due_sessions(connection, are_all=are_all)
     tariffs, not_understood = read_tariffs(connection)
     bills = read_billed(connection)

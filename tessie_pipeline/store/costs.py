@@ -1,5 +1,7 @@
 """What charging costs, as it is stored: which sessions are due, and their lines and totals."""
 
+from datetime import datetime, timedelta
+
 import adbc_driver_postgresql.dbapi as adbc
 import polars as pl
 import sqlalchemy as sa
@@ -27,6 +29,19 @@ DUE_SESSIONS = pl.Schema(
 )
 """`COSTED_SESSIONS` with their energy site, what their cost was computed from (null if it has to be
 again), how many five minutes of the site's energy are known, and whether that is news."""
+
+
+COMPARED = timedelta(days=90)
+"""Plug-ins are compared with Tesla's records for so long, unless a record or a price is news."""
+
+
+def compared_since(connection: adbc.Connection) -> datetime | None:
+    """From when on plug-ins are compared with Tesla's records: `COMPARED`, or the oldest due."""
+    s = charging_sessions.c
+    oldest_due = sa.func.min(s.started_at).filter(s.cost_basis.is_(None))
+    query = sa.select(sa.func.least(oldest_due, sa.func.now() - COMPARED).label("since"))
+    since: datetime | None = read_frame(connection, query.select_from(charging_sessions)).item()
+    return since
 
 
 def are_due(connection: sa.Connection) -> bool:
