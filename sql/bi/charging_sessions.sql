@@ -34,6 +34,7 @@ select
         where c.vehicle_id = s.vehicle_id and c.session_started_at = s.started_at
     )::numeric, 0) as price_per_kwh,
     s.is_inferred,
+    s.is_estimated,
     extract(epoch from s.started_by - s.started_after)::float8 / 60 as start_uncertainty_minutes,
     extract(epoch from s.ended_by - s.ended_after)::float8 / 60 as end_uncertainty_minutes,
     s.segments,

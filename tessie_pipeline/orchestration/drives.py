@@ -77,7 +77,7 @@ def label_drives(database: Database, zone: str) -> None:
     with database.frames() as connection:
         # Before reading, so that no run adds rows with labels of before.
         lock_writes(connection, drive_tables.drives)
-        basis = basis_of(connection, READER)
+        basis = basis_of(connection, READER, zone)
         if basis == last_basis(connection, READER):
             return
         places, rules = read_places(connection), read_driver_rules(connection)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from tessie_pipeline.orchestration.jobs import RUNNING, VEHICLE_HISTORY
+from tessie_pipeline.settings import Settings
 from tessie_pipeline.store.bases import outdated
 from tessie_pipeline.store.costs import are_due
 from tessie_pipeline.store.database import Database
@@ -30,7 +31,7 @@ def vehicle_history_sensor(
     """New samples, however old; edited places, prices, bills and rules; energy of sites."""
     with database.rows() as connection:
         vehicles = marked_vehicles(connection)
-        edited = outdated(connection)
+        edited = outdated(connection, Settings.load().time_zone)
         is_cost_due = are_due(connection)
     if not (vehicles or edited or is_cost_due):
         return dg.SkipReason("Nothing is new.")

@@ -26,9 +26,9 @@ _SOURCES: dict[Derivation, tuple[sa.Table, ...]] = {
 _VOLATILE = frozenset({"created_at", "updated_at", "raw_data"})
 
 
-def basis_of(connection: adbc.Connection, derivation: Derivation) -> str:
-    """A digest of what the derivation follows, as it is now."""
-    return str(read_frame(connection, sa.select(_digest(derivation).label("basis"))).item())
+def basis_of(connection: adbc.Connection, derivation: Derivation, zone: str = "") -> str:
+    """A digest of what the derivation follows, as it is now; `zone` if its rules have hours."""
+    return str(read_frame(connection, sa.select(_digest(derivation, zone).label("basis"))).item())
 
 
 def last_basis(connection: adbc.Connection, derivation: Derivation) -> str | None:
@@ -45,15 +45,18 @@ def keep_basis(connection: adbc.Connection, derivation: Derivation, basis: str) 
     execute(connection, insert.on_conflict_do_update(index_elements=["reader"], set_=kept))
 
 
-def outdated(connection: sa.Connection) -> list[Derivation]:
-    """The derivations that do not follow what is there now."""
+def outdated(connection: sa.Connection, zone: str) -> list[Derivation]:
+    """The derivations that do not follow what is there now; `zone` is that of drivers' hours."""
     kept = {row.reader: row.basis for row in connection.execute(sa.select(derived_from))}
-    now = {name: connection.scalar(sa.select(_digest(name))) for name in _SOURCES}
+    zones = {"drives": zone}
+    now = {
+        name: connection.scalar(sa.select(_digest(name, zones.get(name, "")))) for name in _SOURCES
+    }
     return [name for name, basis in now.items() if kept.get(name) != basis]
 
 
-def _digest(derivation: Derivation) -> sa.ColumnElement[str]:
-    return sa.func.md5(sa.func.concat(*map(_text, _SOURCES[derivation])))
+def _digest(derivation: Derivation, zone: str) -> sa.ColumnElement[str]:
+    return sa.func.md5(sa.func.concat(sa.literal(zone), *map(_text, _SOURCES[derivation])))
 
 
 def _text(table: sa.Table) -> sa.ScalarSelect[str]:

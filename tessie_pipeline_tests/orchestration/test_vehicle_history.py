@@ -99,9 +99,10 @@ def undisturbed(server_url: sa.URL, template: str) -> Iterator[dict[str, pl.Data
 
 
 @pytest.fixture
-def history(database: Database) -> Iterator[History]:
+def history(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[History]:
     """Samples of which nothing is derived yet."""
     register(database)
+    monkeypatch.setenv("TESSIE_TIME_ZONE", vehicle_history_process.ZONE)
     add(database, between(BEGIN, END))
     with dg.instance_for_test() as instance:
         yield History(database, instance)
