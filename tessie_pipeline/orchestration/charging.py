@@ -13,7 +13,7 @@ import polars as pl
 from tessie_pipeline.domain.charging import PARTING_COLUMNS, Charging, detect, parts_charging
 from tessie_pipeline.domain.charging_frames import CHARGING_SESSIONS
 from tessie_pipeline.domain.charging_readings import SAMPLE_COLUMNS
-from tessie_pipeline.domain.connectors import SEEN, connected
+from tessie_pipeline.domain.connectors import SEEN, connected, measured_by_connectors
 from tessie_pipeline.domain.places import located
 from tessie_pipeline.domain.samples import UTC_TIME
 from tessie_pipeline.orchestration.derivation import begun_in, changed_windows, in_batches
@@ -135,6 +135,7 @@ def _derive(connection: adbc.Connection, windows: pl.DataFrame) -> pl.DataFrame:
     )
     before = read_sessions(connection, windows)
     connectors = _connected(connection, charging.sessions)
+    charging = measured_by_connectors(charging, connectors)
     sessions = pl.concat([charging.sessions, connectors], how="horizontal")
     labels = located(sessions, read_places(connection)).select(*LABELS, "connector_live_kwh")
     replace_sessions(connection, charging, labels, windows)

@@ -4,8 +4,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tessie_pipeline.domain.connectors import SEEN, connected
+from tessie_pipeline.domain.charging import detect
+from tessie_pipeline.domain.connectors import SEEN, connected, measured_by_connectors
 from tessie_pipeline.domain.samples import UTC_TIME
+from tessie_pipeline_tests.domain.charging_samples import charging, frame, sample
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 SPANS = {"vehicle_id": pl.String(), "started_at": UTC_TIME, "ended_at": UTC_TIME}
@@ -47,3 +49,36 @@ def test_an_answer_belongs_to_the_plug_in_that_lasts_then() -> None:
 def test_the_site_is_the_one_that_named_the_vehicle_most_often() -> None:
     seen = [("a", 1, "cabin", 0.0), ("a", 2, "home", 0.0), ("a", 3, "home", 0.0)]
     assert found(*seen, end=None)[0][0] == "home"
+
+
+@pytest.mark.parametrize(
+    ("live_kwh", "used_kwh", "drawn_kwh"),
+    [
+        # 10 kWh went into the battery of 12.5 from the wall: 80 %.
+        pytest.param(12.5, 12.5, 12.5, id="seen all the time"),
+        pytest.param(9.0, None, 10.0, id="seen in part"),
+        pytest.param(None, None, 10.0, id="never seen"),
+    ],
+)
+def test_where_the_car_tells_no_power_the_connector_does(
+    live_kwh: float | None, used_kwh: float | None, drawn_kwh: float
+) -> None:
+    dark: dict[str, Any] = {"charger_power": None, "charger_voltage": None, "charger_actual_current": None}
+    rows = charging(5, 65, kw=10.0, **dark)
+    found = detect(frame(sample(0, "Disconnected", 0.0), *rows, sample(90, "Disconnected", 10.0)))
+    connectors = pl.DataFrame({"connector_site_id": ["home"], "connector_live_kwh": [live_kwh]})
+    measured = measured_by_connectors(found, connectors)
+    session = measured.sessions.row(0, named=True)
+    assert session["energy_used_kwh"] == used_kwh
+    assert session["efficiency_pct"] == (None if used_kwh is None else pytest.approx(80))
+    assert measured.pieces["energy_kwh"].sum() == pytest.approx(drawn_kwh)
+    assert measured.pieces.columns == found.pieces.columns
+
+
+def test_what_the_car_measured_itself_stands() -> None:
+    rows = charging(5, 65, kw=10.0)
+    found = detect(frame(sample(0, "Disconnected", 0.0), *rows, sample(90, "Disconnected", 10.0)))
+    connectors = pl.DataFrame({"connector_site_id": ["home"], "connector_live_kwh": [12.5]})
+    measured = measured_by_connectors(found, connectors)
+    assert measured.sessions.equals(found.sessions)
+    assert measured.pieces.equals(found.pieces)
