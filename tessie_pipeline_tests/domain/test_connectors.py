@@ -63,7 +63,11 @@ def test_the_site_is_the_one_that_named_the_vehicle_most_often() -> None:
 def test_where_the_car_tells_no_power_the_connector_does(
     live_kwh: float | None, used_kwh: float | None, drawn_kwh: float
 ) -> None:
-    dark: dict[str, Any] = {"charger_power": None, "charger_voltage": None, "charger_actual_current": None}
+    dark: dict[str, Any] = {
+        "charger_power": None,
+        "charger_voltage": None,
+        "charger_actual_current": None,
+    }
     rows = charging(5, 65, kw=10.0, **dark)
     found = detect(frame(sample(0, "Disconnected", 0.0), *rows, sample(90, "Disconnected", 10.0)))
     connectors = pl.DataFrame({"connector_site_id": ["home"], "connector_live_kwh": [live_kwh]})
