@@ -7,10 +7,15 @@ from tempfile import TemporaryDirectory
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import settings as hypothesis_settings
 
 from tessie_pipeline.store import migrations
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.embedded import EmbeddedPostgres
+
+# How long an example takes says nothing on a busy machine.
+hypothesis_settings.register_profile("untimed", deadline=None)
+hypothesis_settings.load_profile("untimed")
 
 TEMPLATE = "migrated"
 _numbers = count()
