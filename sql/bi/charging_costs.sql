@@ -31,15 +31,7 @@ join charging_sessions s
     on s.vehicle_id = c.vehicle_id and s.started_at = c.session_started_at
 join vehicles v on v.id = c.vehicle_id
 left join energy_sites e on e.id = s.site_id
-cross join lateral (
-    select coalesce(
-        e.time_zone,
-        (select h.time_zone from energy_sites h
-        where h.removed_at is null and h.time_zone is not null
-        order by h.created_at, h.id limit 1),
-        'UTC'
-    ) as time_zone
-) z;
+cross join lateral (select coalesce(e.time_zone, household_time_zone()) as time_zone) z;
 
 comment on view bi.charging_costs is
 'The lines that explain what each plug-in cost: energy, minutes and fees at their prices, with all '

@@ -53,15 +53,7 @@ select
 from charging_sessions s
 join vehicles v on v.id = s.vehicle_id
 left join energy_sites e on e.id = s.site_id
-cross join lateral (
-    select coalesce(
-        e.time_zone,
-        (select h.time_zone from energy_sites h
-        where h.removed_at is null and h.time_zone is not null
-        order by h.created_at, h.id limit 1),
-        'UTC'
-    ) as time_zone
-) z;
+cross join lateral (select coalesce(e.time_zone, household_time_zone()) as time_zone) z;
 
 comment on view bi.charging_sessions is
 'One row per plug-in, with its cost; local times are of its energy site''s zone, else of the '

@@ -8,13 +8,7 @@ with driven as (
     left join places b on b.id = d.end_place_id
     left join energy_sites e on e.id = coalesce(a.site_id, b.site_id)
     cross join lateral (
-        select coalesce(
-            e.time_zone,
-            (select h.time_zone from energy_sites h
-            where h.removed_at is null and h.time_zone is not null
-            order by h.created_at, h.id limit 1),
-            'UTC'
-        ) as time_zone
+        select coalesce(e.time_zone, household_time_zone()) as time_zone
     ) z
 ),
 totals as (

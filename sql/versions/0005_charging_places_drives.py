@@ -1244,12 +1244,31 @@ def upgrade() -> None:
     )
 
     op.execute(
+        """
+        create function household_time_zone() returns text language sql stable as $$
+            select coalesce(
+                (
+                    select time_zone from public.energy_sites
+                    where removed_at is null and time_zone is not null
+                    order by created_at, id limit 1
+                ),
+                'UTC'
+            )
+        $$
+        """
+    )
+    op.execute(
+        "comment on function household_time_zone() is "
+        "'The time zone of the first energy site of the account, else UTC.'"
+    )
+    op.execute(
         "create trigger set_updated_at before update on places "
         "for each row when (old.* is distinct from new.*) execute function set_updated_at()"
     )
 
 
 def downgrade() -> None:
+    op.execute("drop function household_time_zone()")
     op.alter_column(
         "charging_sessions",
         "cost_currency",

@@ -7,6 +7,7 @@ import polars as pl
 from rich.console import Console
 
 from tessie_pipeline.cli.environment import CliError, Environment
+from tessie_pipeline.cli.named import site_called, site_named
 from tessie_pipeline.domain.samples import ENERGY_DAILY
 from tessie_pipeline.store.energy_days import save_imported_days
 from tessie_pipeline.store.registries import KnownSite, create_imported_site, known_sites
@@ -64,16 +65,14 @@ def _without_repetition(console: Console, parts: Sequence[pl.DataFrame]) -> pl.D
 
 def _site(environment: Environment, wanted: str | None) -> KnownSite:
     with environment.database.rows() as connection:
-        sites = known = known_sites(connection)
-        if not sites and wanted is None:
+        if wanted is not None:
+            return site_named(connection, wanted)
+        known = known_sites(connection)
+        if not known:
             return create_imported_site(connection, IMPORTED_SITE, environment.settings.time_zone)
-    if wanted is not None:
-        sites = [site for site in sites if wanted in (site.site_name, str(site.tesla_site_id))]
-    if len(sites) == 1:
-        return sites[0]
-    names = ", ".join(f"{site.site_name} ({site.tesla_site_id or 'imported'})" for site in known)
-    if not sites:
-        raise CliError(f"There is no energy site {wanted}; there is {names or 'none yet'}")
+    if len(known) == 1:
+        return known[0]
+    names = ", ".join(map(site_called, known))
     raise CliError(f"There are several energy sites, choose one with --site: {names}")
 
 

@@ -51,9 +51,9 @@ def site_named(connection: sa.Connection, wanted: str) -> KnownSite:
     known = known_sites(connection)
     found = [site for site in known if wanted in (site.site_name, str(site.tesla_site_id))]
     if not found:
-        raise _not_there("energy site", wanted, map(_called, known))
+        raise _not_there("energy site", wanted, map(site_called, known))
     if len(found) > 1:
-        ids = ", ".join(sorted(map(_called, found)))
+        ids = ", ".join(sorted(map(site_called, found)))
         raise CliError(f"There are several energy sites {wanted}, name one by its Tesla id: {ids}")
     return found[0]
 
@@ -82,7 +82,8 @@ def driver_named(connection: sa.Connection, wanted: str) -> str:
     return known[wanted]
 
 
-def _called(site: KnownSite) -> str:
+def site_called(site: KnownSite) -> str:
+    """A site's name, with its Tesla id."""
     return f"{site.site_name or 'one without a name'} ({site.tesla_site_id or 'imported'})"
 
 

@@ -7,11 +7,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tessie_pipeline.cli.environment import CliError, Environment, environment
+from tessie_pipeline.cli.environment import Environment, environment
+from tessie_pipeline.cli.named import vehicle_named
 from tessie_pipeline.domain.samples import UTC_TIME
 from tessie_pipeline.store import migrations
-from tessie_pipeline.store.reconciliation import vehicle_names
-from tessie_pipeline.store.registries import find_vehicle, vehicle_ids
+from tessie_pipeline.store.registries import vehicle_names
 from tessie_pipeline.store.sample_changes import Reader, mark
 from tessie_pipeline.store.vehicle_samples import sampled_spans
 
@@ -62,13 +62,10 @@ def _mark(
 ) -> dict[str, str]:
     """Mark the samples of the vehicles as new; returns the vehicles' names by our id."""
     with env.database.rows() as connection:
-        ids = vehicle_ids(connection)
-        found = None if vehicle is None else find_vehicle(connection, vehicle)
-        if vehicle is not None and found is None:
-            raise CliError(f"There is no vehicle {vehicle}: bi.vehicles_now lists them")
+        only = [] if vehicle is None else [vehicle_named(connection, vehicle)[0]]
     with env.database.frames() as connection:
         names = vehicle_names(connection)
-        spans = sampled_spans(connection, [ids[found[0]]] if found else list(names))
+        spans = sampled_spans(connection, only or list(names))
         if since is not None:
             first = pl.lit(datetime.combine(since, time.min, UTC), UTC_TIME)
             spans = spans.filter(pl.col("last") >= first).with_columns(

@@ -4,6 +4,7 @@ What is to be derived is told by marks of new samples, and by digests of what pe
 derives all that is not up to date, and one that is killed leaves that to the next. Not here: costs.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 import adbc_driver_postgresql.dbapi as adbc
@@ -16,10 +17,9 @@ from tessie_pipeline.domain.charging_readings import SAMPLE_COLUMNS
 from tessie_pipeline.domain.connectors import SEEN, connected, measured_by_connectors
 from tessie_pipeline.domain.places import located
 from tessie_pipeline.domain.samples import UTC_TIME
-from tessie_pipeline.orchestration.derivation import begun_in, changed_windows, in_batches
+from tessie_pipeline.orchestration.derivation import begun_in, derive_marked, label_edited
 from tessie_pipeline.orchestration.metadata import table_metadata
 from tessie_pipeline.store import charging_tables
-from tessie_pipeline.store.bases import basis_of, keep_basis, last_basis
 from tessie_pipeline.store.charging import (
     LABELS,
     LOCATED_FROM,
@@ -31,11 +31,9 @@ from tessie_pipeline.store.charging import (
     replace_sessions,
 )
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.derived import relabel
-from tessie_pipeline.store.partitions import lock_writes
 from tessie_pipeline.store.places import read_places
 from tessie_pipeline.store.registries import read_vins
-from tessie_pipeline.store.sample_changes import mark, read_marks, take_off
+from tessie_pipeline.store.sample_changes import mark
 from tessie_pipeline.store.vehicle_samples import read_samples, sampled_spans
 from tessie_pipeline.tesla.wall_connectors import decode_wall_connectors
 
@@ -83,49 +81,39 @@ def derive_sessions(database: Database) -> pl.DataFrame:
     """
     replaced = [REPLACED.to_frame()]
     for _ in range(MOST_ROUNDS):
-        with database.frames() as connection:
-            marks = read_marks(connection, READER)
-            windows = changed_windows(
-                connection,
-                charging_tables.charging_sessions,
-                marks,
-                PARTING_COLUMNS,
-                parts_charging(),
-            )
-            unsampled = marks.join(windows, on="vehicle_id", how="anti")
-            take_off(connection, READER, unsampled)
-        for batch in in_batches(windows):
-            with database.frames() as connection:
-                replaced.append(_derive(connection, batch))
-                take_off(connection, READER, marks.join(batch, on="vehicle_id", how="semi"))
-        if windows.is_empty():
+        derived = derive_marked(
+            database,
+            READER,
+            charging_tables.charging_sessions,
+            PARTING_COLUMNS,
+            parts_charging(),
+            _derive,
+        )
+        if not derived:
             break
+        replaced += derived
     return pl.concat(replaced)
 
 
 def label_sessions(database: Database) -> None:
     """Label all plug-ins again if somebody has edited a place since."""
-    with database.frames() as connection:
-        # Before reading, so that no run adds rows with labels of before.
-        lock_writes(connection, charging_tables.charging_sessions)
-        basis = basis_of(connection, READER)
-        if basis == last_basis(connection, READER):
-            return
+
+    def labeller(connection: adbc.Connection) -> Callable[[pl.DataFrame], pl.DataFrame]:
         places = read_places(connection)
-        relabel(
-            connection,
-            charging_tables.charging_sessions,
-            LOCATED_FROM,
-            lambda stored: located(stored, places).select(LABELS.names()),
-            cost_basis=None,
-        )
-        keep_basis(connection, READER, basis)
+        return lambda stored: located(stored, places).select(LABELS.names())
+
+    label_edited(
+        database,
+        READER,
+        charging_tables.charging_sessions,
+        LOCATED_FROM,
+        labeller,
+        cost_basis=None,
+    )
 
 
 def _derive(connection: adbc.Connection, windows: pl.DataFrame) -> pl.DataFrame:
     """Replace the plug-ins of the windows, in the caller's transaction; returns `REPLACED`."""
-    # Before reading, so that of two runs none writes what was read before the other wrote.
-    lock_writes(connection, charging_tables.charging_sessions)
     samples = read_samples(connection, windows, SAMPLE_COLUMNS)
     found = detect(samples, read_capacities(connection))
     charging = Charging(

@@ -1,11 +1,12 @@
 """Deriving from samples what new samples may have changed, vehicle by vehicle.
 
-Here: how far back and ahead has to be read, in batches that fit into memory. Not here: what is
-derived (`charging`, `drives`).
+Here: how far back and ahead has to be read, in batches that fit into memory, and following what
+people edit. Not here: what is derived (`charging`, `drives`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from typing import TypeVar
 
 import adbc_driver_postgresql.dbapi as adbc
 import polars as pl
@@ -13,7 +14,11 @@ import sqlalchemy as sa
 
 from tessie_pipeline.domain.sample_windows import CHANGES, WINDOWS, windows_between
 from tessie_pipeline.domain.samples import UTC_TIME
-from tessie_pipeline.store.derived import kept_spans
+from tessie_pipeline.store.bases import basis_of, keep_basis, last_basis
+from tessie_pipeline.store.database import Database
+from tessie_pipeline.store.derived import kept_spans, relabel
+from tessie_pipeline.store.partitions import lock_writes
+from tessie_pipeline.store.sample_changes import Reader, read_marks, take_off
 from tessie_pipeline.store.vehicle_samples import read_samples, sampled_spans
 
 FIRST_LOOK = timedelta(days=7)
@@ -24,6 +29,71 @@ A car that is driven every week has them in this time.
 
 VEHICLE_DAYS_AT_ONCE = 400
 """What is held in memory and written in one transaction: at a sample a minute some 600,000."""
+
+
+DerivedT = TypeVar("DerivedT")
+
+
+def derive_marked(
+    database: Database,
+    reader: Reader,
+    table: sa.Table,
+    columns: Sequence[str],
+    parts: pl.Expr,
+    derive: Callable[[adbc.Connection, pl.DataFrame], DerivedT],
+) -> list[DerivedT]:
+    """Derive for the vehicles with new samples; returns what `derive` gives, batch by batch.
+
+    Args:
+        database: where the samples are.
+        reader: whose marks are taken off, each with the batch that was derived.
+        table: what is derived; it has the bounds of its starts and ends.
+        columns: of `VEHICLE_STATES`, what `parts` takes.
+        parts: which samples part what is before them from what is after.
+        derive: replaces what begins in the `WINDOWS` of a batch, in the transaction it is given,
+            while no other run writes to the table.
+    """
+    with database.frames() as connection:
+        marks = read_marks(connection, reader)
+        windows = changed_windows(connection, table, marks, columns, parts)
+        take_off(connection, reader, marks.join(windows, on="vehicle_id", how="anti"))
+    derived: list[DerivedT] = []
+    for batch in in_batches(windows):
+        with database.frames() as connection:
+            # Before reading, so that of two runs none writes what was read before the other wrote.
+            lock_writes(connection, table)
+            derived.append(derive(connection, batch))
+            take_off(connection, reader, marks.join(batch, on="vehicle_id", how="semi"))
+    return derived
+
+
+def label_edited(
+    database: Database,
+    reader: Reader,
+    table: sa.Table,
+    known: pl.Schema,
+    labeller: Callable[[adbc.Connection], Callable[[pl.DataFrame], pl.DataFrame]],
+    zone: str = "",
+    **also: object,
+) -> None:
+    """Label all rows again if somebody has edited what their labels follow.
+
+    Args:
+        database: where the rows are.
+        reader: whose digest tells of edits.
+        table: the rows.
+        known: the columns that labels are given from, as `relabel`.
+        labeller: reads what people edit; gives the labels of rows, in their order.
+        zone: of the rules' hours, where there are any.
+        also: what is set besides in rows of which a label changed.
+    """
+    with database.frames() as connection:
+        # Before reading, so that no run adds rows with labels of before.
+        lock_writes(connection, table)
+        basis = basis_of(connection, reader, zone)
+        if basis != last_basis(connection, reader):
+            relabel(connection, table, known, labeller(connection), **also)
+            keep_basis(connection, reader, basis)
 
 
 def changed_windows(

@@ -1,5 +1,7 @@
 """The asset of drives: what samples show of driving, who drove, and what nobody saw."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import adbc_driver_postgresql.dbapi as adbc
@@ -16,19 +18,15 @@ from tessie_pipeline.domain.drives import (
 from tessie_pipeline.domain.drives import drives as find_drives
 from tessie_pipeline.domain.drives_steps import SAMPLE_COLUMNS
 from tessie_pipeline.domain.places import place_of
-from tessie_pipeline.orchestration.derivation import begun_in, changed_windows, in_batches
+from tessie_pipeline.orchestration.derivation import begun_in, derive_marked, label_edited
 from tessie_pipeline.orchestration.metadata import table_metadata
 from tessie_pipeline.settings import Settings
 from tessie_pipeline.store import drive_tables
-from tessie_pipeline.store.bases import basis_of, keep_basis, last_basis
 from tessie_pipeline.store.charging import read_capacities
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.derived import relabel
 from tessie_pipeline.store.drivers import read_driver_rules
 from tessie_pipeline.store.drives import drive_figures, replace_drives
-from tessie_pipeline.store.partitions import lock_writes
 from tessie_pipeline.store.places import read_places
-from tessie_pipeline.store.sample_changes import read_marks, take_off
 from tessie_pipeline.store.vehicle_samples import read_samples
 
 READER: Final = "drives"
@@ -58,41 +56,29 @@ def derive_drives(database: Database, zone: str) -> int:
 
     `zone` is the time zone of the rules of drivers.
     """
-    with database.frames() as connection:
-        marks = read_marks(connection, READER)
-        windows = changed_windows(
-            connection, drive_tables.drives, marks, PARTING_COLUMNS, parts_drives()
+    return sum(
+        derive_marked(
+            database,
+            READER,
+            drive_tables.drives,
+            PARTING_COLUMNS,
+            parts_drives(),
+            partial(_derive, zone=zone),
         )
-        take_off(connection, READER, marks.join(windows, on="vehicle_id", how="anti"))
-    derived = 0
-    for batch in in_batches(windows):
-        with database.frames() as connection:
-            derived += _derive(connection, batch, zone)
-            take_off(connection, READER, marks.join(batch, on="vehicle_id", how="semi"))
-    return derived
+    )
 
 
 def label_drives(database: Database, zone: str) -> None:
     """Label all drives again if somebody has edited a place or a rule since."""
-    with database.frames() as connection:
-        # Before reading, so that no run adds rows with labels of before.
-        lock_writes(connection, drive_tables.drives)
-        basis = basis_of(connection, READER, zone)
-        if basis == last_basis(connection, READER):
-            return
+
+    def labeller(connection: adbc.Connection) -> Callable[[pl.DataFrame], pl.DataFrame]:
         places, rules = read_places(connection), read_driver_rules(connection)
-        relabel(
-            connection,
-            drive_tables.drives,
-            DRIVES,
-            lambda stored: _labels(stored, places, rules, zone),
-        )
-        keep_basis(connection, READER, basis)
+        return lambda stored: _labels(stored, places, rules, zone)
+
+    label_edited(database, READER, drive_tables.drives, DRIVES, labeller, zone)
 
 
 def _derive(connection: adbc.Connection, windows: pl.DataFrame, zone: str) -> int:
-    # Before reading, so that of two runs none writes what was read before the other wrote.
-    lock_writes(connection, drive_tables.drives)
     samples = read_samples(connection, windows, SAMPLE_COLUMNS)
     found = begun_in(windows, find_drives(samples, read_capacities(connection)), "started_at")
     places, rules = read_places(connection), read_driver_rules(connection)

@@ -20,8 +20,8 @@ from tessie_pipeline.store.reconciliation import (
     read_sessions,
     save_bill_matches,
     save_charge_matches,
-    vehicle_names,
 )
+from tessie_pipeline.store.registries import vehicle_names
 
 SESSIONS_RECONCILE = "sessions_reconcile"
 

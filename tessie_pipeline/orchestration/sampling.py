@@ -56,9 +56,8 @@ def sample_vehicles(
     """
     with database.rows() as connection:
         account = money(connection, settings, now)
-    listed = read_product_list(fleet_api, database, account.pace, now)
-    with database.rows() as connection:
         ids = vehicle_ids(connection)
+    listed = read_product_list(fleet_api, database, account.pace, now)
     done = Round()
     try:
         if listed is not None and listed.is_current(now):

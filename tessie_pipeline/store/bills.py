@@ -9,7 +9,6 @@ from datetime import datetime
 import adbc_driver_postgresql.dbapi as adbc
 import polars as pl
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql as pg
 
 from tessie_pipeline.domain.charging_matches import BILL_MATCHES
 from tessie_pipeline.domain.reconciliation import BILL_FEES, billed_fees
@@ -18,7 +17,8 @@ from tessie_pipeline.store.charging_tables import (
     charging_fees,
     wall_connector_charges,
 )
-from tessie_pipeline.store.frames import copy_in, execute, read_frame, stage
+from tessie_pipeline.store.frames import copy_in, execute, kinds_of, read_frame, stage_as
+from tessie_pipeline.store.writes import upsert
 
 NO_DIN = ""
 """Stands for the wall connector where Tesla names none: it is part of the key."""
@@ -87,14 +87,5 @@ def read_billed(connection: adbc.Connection) -> pl.DataFrame:
 def _save(connection: adbc.Connection, table: sa.Table, rows: pl.DataFrame) -> int:
     if rows.is_empty():
         return 0
-    staged = sa.Table(
-        "given", sa.MetaData(), *(sa.Column(name, table.c[name].type) for name in rows.columns)
-    )
-    stage(connection, staged, rows)
-    insert = pg.insert(table).from_select(rows.columns, sa.select(staged))
-    given = {name: insert.excluded[name] for name in rows.columns if not table.c[name].primary_key}
-    differs = sa.or_(*(table.c[name].is_distinct_from(value) for name, value in given.items()))
-    save = insert.on_conflict_do_update(
-        index_elements=list(table.primary_key), set_=given, where=differs
-    )
-    return execute(connection, save)
+    staged = stage_as(connection, "given", kinds_of(table, rows.columns), rows)
+    return upsert(connection, table, staged, [column.name for column in table.primary_key])

@@ -14,7 +14,7 @@ from tessie_pipeline.store.charging_tables import (
     charging_pieces,
     charging_sessions,
 )
-from tessie_pipeline.store.frames import copy_in, execute, read_frame, stage
+from tessie_pipeline.store.frames import copy_in, execute, kinds_of, read_frame, stage_as
 from tessie_pipeline.store.price_tables import places, tariffs
 from tessie_pipeline.store.tables import energy_intervals
 
@@ -114,8 +114,8 @@ def cost_figures(connection: sa.Connection) -> dict[str, int | float]:
 
 def read_pieces(connection: adbc.Connection, sessions: pl.DataFrame) -> pl.DataFrame:
     """The `CHARGING_PIECES` of sessions (`DUE_SESSIONS`)."""
-    c = charging_pieces.c
-    staged = _staged(connection, sessions.select("vehicle_id", "session_started_at"))
+    c, key = charging_pieces.c, ["vehicle_id", "session_started_at"]
+    staged = stage_as(connection, "due", kinds_of(charging_pieces, key), sessions)
     query = sa.select(*(c[name] for name in CHARGING_PIECES)).where(
         c.vehicle_id == staged.c.vehicle_id, c.session_started_at == staged.c.session_started_at
     )
@@ -137,11 +137,8 @@ def read_pieces_beside(connection: adbc.Connection, pieces: pl.DataFrame) -> pl.
         "site_id", hour=pl.datetime_ranges(pl.col("start").dt.truncate("1h"), "end", "1h")
     )
     hours = hours.explode("hour").unique()
-    staged = sa.Table(
-        "charging_hours", sa.MetaData(), sa.Column("site_id", s.site_id.type),
-        sa.Column("hour", piece.start.type),
-    )  # fmt: skip
-    stage(connection, staged, hours)
+    kinds = {"site_id": s.site_id.type, "hour": piece.start.type}
+    staged = stage_as(connection, "charging_hours", kinds, hours)
     query = (
         sa.select(*(piece[name] for name in CHARGING_PIECES), s.site_id)
         .where(
@@ -168,11 +165,8 @@ def read_intervals_of(connection: adbc.Connection, pieces: pl.DataFrame) -> pl.D
     spans = at_sites.group_by("site_id", pl.col("start").dt.date().alias("day")).agg(
         first=pl.col("start").min().dt.truncate("5m"), last=pl.col("end").max()
     )
-    staged = sa.Table(
-        "charged_at", sa.MetaData(), sa.Column("site_id", c.site_id.type),
-        *(sa.Column(name, c.timestamp.type) for name in ("first", "last")),
-    )  # fmt: skip
-    stage(connection, staged, spans.drop("day"))
+    kinds = {"site_id": c.site_id.type, "first": c.timestamp.type, "last": c.timestamp.type}
+    staged = stage_as(connection, "charged_at", kinds, spans)
     query = sa.select(*(c[name] for name in ENERGY_INTERVALS)).where(
         c.site_id == staged.c.site_id,
         c.timestamp.between(staged.c.first, staged.c.last),
@@ -191,10 +185,8 @@ def save_costs(connection: adbc.Connection, totals: pl.DataFrame, lines: pl.Data
         lines: `CHARGING_COSTS` of these sessions.
     """
     c, line = charging_sessions.c, charging_costs.c
-    staged = sa.Table(
-        "costed", sa.MetaData(), *(sa.Column(name, c[name].type) for name in totals.columns)
-    )
-    stage(connection, staged, totals)
+    kinds = kinds_of(charging_sessions, totals.columns)
+    staged = stage_as(connection, "costed", kinds, totals)
     is_one = sa.and_(c.vehicle_id == staged.c.vehicle_id, c.started_at == staged.c.started_at)
     given = {
         name: staged.c[name] for name in totals.columns if name not in ("vehicle_id", "started_at")
@@ -205,13 +197,3 @@ def save_costs(connection: adbc.Connection, totals: pl.DataFrame, lines: pl.Data
     )
     execute(connection, sa.delete(charging_costs).where(its_own))
     copy_in(connection, charging_costs, lines)
-
-
-def _staged(connection: adbc.Connection, keys: pl.DataFrame) -> sa.Table:
-    staged = sa.Table(
-        "due",
-        sa.MetaData(),
-        *(sa.Column(name, charging_pieces.c[name].type) for name in keys.columns),
-    )
-    stage(connection, staged, keys)
-    return staged

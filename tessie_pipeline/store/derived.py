@@ -10,10 +10,17 @@ from typing import Any
 import adbc_driver_postgresql.dbapi as adbc
 import polars as pl
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql as pg
 
 from tessie_pipeline.domain.samples import UTC_TIME
-from tessie_pipeline.store.frames import as_rows, copy_in, execute, read_frame, stage
+from tessie_pipeline.store.frames import (
+    as_rows,
+    copy_in,
+    execute,
+    kinds_of,
+    read_frame,
+    stage_as,
+)
+from tessie_pipeline.store.writes import upsert
 
 _TIME = sa.DateTime(timezone=True)
 _KEPT_SPANS = pl.Schema(
@@ -94,23 +101,10 @@ def merge_rows(
         is_in: which stored rows are replaced.
         made: columns that only a new row is given, from those of `table`.
     """
-    staged = sa.Table(
-        f"new_{table.name}",
-        sa.MetaData(),
-        *(sa.Column(name, table.c[name].type) for name in rows.columns),
-    )
-    stage(connection, staged, rows)
+    staged = stage_as(connection, f"new_{table.name}", kinds_of(table, rows.columns), rows)
     goes_on = sa.exists().where(*(table.c[name] == staged.c[name] for name in key))
     execute(connection, sa.delete(table).where(is_in, ~goes_on))
-    insert = pg.insert(table).from_select(
-        [*rows.columns, *made], sa.select(*staged.c, *made.values())
-    )
-    given = {name: insert.excluded[name] for name in rows.columns if name not in key}
-    differs = sa.or_(*(table.c[name].is_distinct_from(value) for name, value in given.items()))
-    execute(
-        connection,
-        insert.on_conflict_do_update(index_elements=key, set_=given, where=differs),
-    )
+    upsert(connection, table, staged, key, made=made)
 
 
 def relabel(
@@ -132,12 +126,9 @@ def relabel(
     key = ["vehicle_id", "started_at"]
     stored = read_frame(connection, sa.select(*(table.c[name] for name in known)), known)
     labels = labelled(stored)
-    staged = sa.Table(
-        f"labels_of_{table.name}",
-        sa.MetaData(),
-        *(sa.Column(name, table.c[name].type) for name in (*key, *labels.columns)),
-    )
-    stage(connection, staged, pl.concat([stored.select(key), labels], how="horizontal"))
+    keyed = pl.concat([stored.select(key), labels], how="horizontal")
+    name = f"labels_of_{table.name}"
+    staged = stage_as(connection, name, kinds_of(table, keyed.columns), keyed)
     given = {name: staged.c[name] for name in labels.columns}
     differs = sa.or_(*(table.c[name].is_distinct_from(value) for name, value in given.items()))
     is_it = sa.and_(*(table.c[name] == staged.c[name] for name in key))

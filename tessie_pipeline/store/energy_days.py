@@ -7,11 +7,11 @@ knows more; an imported day replaces a computed one only when asked to.
 import adbc_driver_postgresql.dbapi as adbc
 import polars as pl
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql as pg
 
 from tessie_pipeline.domain.samples import ENERGY_INTERVALS
-from tessie_pipeline.store.frames import execute, read_frame, stage
+from tessie_pipeline.store.frames import kinds_of, read_frame, stage_as
 from tessie_pipeline.store.tables import energy_daily, energy_intervals
+from tessie_pipeline.store.writes import upsert
 
 APP_EXPORT = "app_export"
 """`source` of a day imported from the Tesla app's export."""
@@ -55,22 +55,8 @@ def save_imported_days(connection: adbc.Connection, days: pl.DataFrame, *, overw
 def _save(connection: adbc.Connection, days: pl.DataFrame, wins: sa.ColumnElement[bool]) -> int:
     if days.is_empty():
         return 0
-    staged = sa.Table(
-        "days",
-        sa.MetaData(),
-        *(sa.Column(name, energy_daily.c[name].type) for name in days.columns),
-    )
-    stage(connection, staged, days)
-    insert = pg.insert(energy_daily).from_select(days.columns, sa.select(staged))
-    differs = sa.or_(
-        *(energy_daily.c[name].is_distinct_from(_given(name)) for name in days.columns)
-    )
-    save = insert.on_conflict_do_update(
-        index_elements=["site_id", "date"],
-        set_={name: _given(name) for name in days.columns},
-        where=sa.and_(wins, differs),
-    )
-    return execute(connection, save)
+    staged = stage_as(connection, "days", kinds_of(energy_daily, days.columns), days)
+    return upsert(connection, energy_daily, staged, ["site_id", "date"], wins)
 
 
 def _given(name: str) -> sa.ColumnElement[object]:

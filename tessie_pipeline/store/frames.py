@@ -4,7 +4,7 @@ In frames an id is the 32 hexadecimal digits of its UUID and JSON is text; here 
 Postgres's binary `COPY` takes. Not here: what is read or written, and in which tables.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import adbc_driver_postgresql.dbapi as adbc
@@ -65,6 +65,23 @@ def stage(connection: adbc.Connection, table: sa.Table, frame: pl.DataFrame) -> 
     execute(connection, create.replace("CREATE TABLE", "CREATE TEMPORARY TABLE") + "ON COMMIT DROP")
     _ingest(connection, table, frame, is_temporary=True)
     execute(connection, f"analyze pg_temp.{table.name}")
+
+
+def stage_as(
+    connection: adbc.Connection,
+    name: str,
+    kinds: Mapping[str, sa.types.TypeEngine[Any]],
+    frame: pl.DataFrame,
+) -> sa.Table:
+    """Stage `frame` as a temporary table of that name, with columns of these kinds; returns it."""
+    staged = sa.Table(name, sa.MetaData(), *(sa.Column(*column) for column in kinds.items()))
+    stage(connection, staged, frame.select(list(kinds)))
+    return staged
+
+
+def kinds_of(table: sa.Table, names: Iterable[str]) -> dict[str, sa.types.TypeEngine[Any]]:
+    """The kinds of columns of `table`, for rows that are staged or given in a query."""
+    return {name: table.c[name].type for name in names}
 
 
 def as_rows(kinds: Mapping[str, sa.types.TypeEngine[Any]], frame: pl.DataFrame) -> sa.FromClause:

@@ -23,7 +23,7 @@ from tessie_pipeline.store.charging_tables import (
     charging_sessions,
     wall_connector_charges,
 )
-from tessie_pipeline.store.frames import execute, read_frame, stage
+from tessie_pipeline.store.frames import execute, kinds_of, read_frame, stage_as
 from tessie_pipeline.store.tables import vehicles
 
 _SESSIONS = pl.Schema({**MATCHED_SESSIONS, **METERED_SESSIONS})
@@ -102,13 +102,6 @@ def save_charge_matches(
     return _save(connection, wall_connector_charges, charges, matches, CHARGE)
 
 
-def vehicle_names(connection: adbc.Connection) -> dict[str, str]:
-    """What people call the vehicles, by our ids."""
-    name = sa.func.coalesce(vehicles.c.display_name, vehicles.c.vin)
-    names = read_frame(connection, sa.select(vehicles.c.id, name.label("name")))
-    return dict(names.select("id", "name").iter_rows())
-
-
 def _save(
     connection: adbc.Connection,
     table: sa.Table,
@@ -130,10 +123,7 @@ def _save(
     )
     if changed.is_empty():
         return 0
-    staged = sa.Table(
-        "matches", sa.MetaData(), *(sa.Column(name, table.c[name].type) for name in changed.columns)
-    )
-    stage(connection, staged, changed)
+    staged = stage_as(connection, "matches", kinds_of(table, changed.columns), changed)
     update = (
         sa.update(table)
         .values({name: staged.c[name] for name in found})

@@ -133,6 +133,13 @@ def read_site_infos(connection: adbc.Connection) -> pl.DataFrame:
     return read_frame(connection, query.order_by(c.created_at, c.id), pl.Schema(schema))
 
 
+def vehicle_names(connection: adbc.Connection) -> dict[str, str]:
+    """What people call the vehicles, by our ids."""
+    name = sa.func.coalesce(vehicles.c.display_name, vehicles.c.vin)
+    names = read_frame(connection, sa.select(vehicles.c.id, name.label("name")))
+    return dict(names.select("id", "name").iter_rows())
+
+
 def read_vins(connection: adbc.Connection) -> pl.DataFrame:
     """`vehicle_id` and `vin` of all vehicles."""
     query = sa.select(vehicles.c.id.label("vehicle_id"), vehicles.c.vin)

@@ -6,7 +6,7 @@ changed since it was read stays, and so does one that has come in its place.
 """
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Literal
 
 import adbc_driver_postgresql.dbapi as adbc
 import polars as pl
@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql as pg
 
 from tessie_pipeline.domain.samples import UTC_TIME
 from tessie_pipeline.store.charging_tables import sample_changes
-from tessie_pipeline.store.frames import as_rows, execute, read_frame
+from tessie_pipeline.store.frames import as_rows, execute, kinds_of, read_frame
 from tessie_pipeline.store.partitions import lock_writes
 
 Reader = Literal["charging_sessions", "drives"]
@@ -50,7 +50,7 @@ def mark(
         return
     lock_writes(connection, sample_changes)  # who takes marks off does it in an order of its own
     new = pg.insert(sample_changes).from_select(
-        spans.columns, sa.select(as_rows(_kinds(spans), spans))
+        spans.columns, sa.select(as_rows(kinds_of(sample_changes, spans.columns), spans))
     )
     given = new.excluded
     c = sample_changes.c
@@ -87,7 +87,7 @@ def take_off(connection: adbc.Connection, reader: Reader, marks: pl.DataFrame) -
         return
     lock_writes(connection, sample_changes)
     counted = marks.rename({"first": "changed_from", "last": "changed_to"})
-    seen = as_rows(_kinds(counted), counted)
+    seen = as_rows(kinds_of(sample_changes, counted.columns), counted)
     c = sample_changes.c
     execute(
         connection,
@@ -96,7 +96,3 @@ def take_off(connection: adbc.Connection, reader: Reader, marks: pl.DataFrame) -
             *(c[name] == seen.c[name] for name in counted.columns),
         ),
     )
-
-
-def _kinds(frame: pl.DataFrame) -> dict[str, sa.types.TypeEngine[Any]]:
-    return {name: sample_changes.c[name].type for name in frame.columns}

@@ -5,11 +5,13 @@ by `COPY`, straight into the keyed table: what is already there is found by read
 costs less than staging every row (`docs/decisions/0002-writes.md`).
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import adbc_driver_postgresql.dbapi as adbc
 import polars as pl
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
 
 from tessie_pipeline.store.frames import as_rows, copy_in, execute, read_frame
 from tessie_pipeline.store.partitions import ensure_partitions, lock_writes
@@ -59,6 +61,35 @@ def replace_windows(
     given = as_rows(_window(table), merged)
     execute(connection, sa.delete(table).where(*_lies_in(table, given, merged)))
     return copy_in(connection, table, rows.sort(_key(table)))
+
+
+def upsert(
+    connection: adbc.Connection,
+    table: sa.Table,
+    staged: sa.Table,
+    key: Sequence[str],
+    wins: sa.ColumnElement[bool] | None = None,
+    made: Mapping[str, sa.ColumnElement[object]] | None = None,
+) -> int:
+    """Add the staged rows, or let them change those of their key; returns how many were written.
+
+    Args:
+        connection: the transaction.
+        table: where they go; what is the same there already is not written.
+        staged: rows of `table`.
+        key: what a row is known by, with a unique index.
+        wins: which stored rows may be changed; all of them if None.
+        made: columns that only a new row is given, from those of `staged`.
+    """
+    names, made = staged.columns.keys(), made or {}
+    insert = pg.insert(table).from_select([*names, *made], sa.select(*staged.c, *made.values()))
+    given = {name: insert.excluded[name] for name in names if name not in key}
+    differs = sa.or_(*(table.c[name].is_distinct_from(value) for name, value in given.items()))
+    may_change = differs if wins is None else sa.and_(wins, differs)
+    return execute(
+        connection,
+        insert.on_conflict_do_update(index_elements=list(key), set_=given, where=may_change),
+    )
 
 
 def _key(table: sa.Table) -> list[str]:

@@ -30,8 +30,8 @@ from tessie_pipeline.store.reconciliation import (
     read_sessions,
     save_bill_matches,
     save_charge_matches,
-    vehicle_names,
 )
+from tessie_pipeline.store.registries import vehicle_names
 from tessie_pipeline.store.tables import energy_sites, vehicles
 from tessie_pipeline.tesla.charging_bills import CHARGING_BILLS, CHARGING_FEES
 from tessie_pipeline.tesla.wall_connectors import CONNECTOR_CHARGES
