@@ -1,7 +1,8 @@
 """A home battery and Tesla's dispatch of it: solar to home, then battery, then grid.
 
-Knows powers and stored energy only, not days, houses or clocks. Stored energy after a step
-never decreases with stored energy before it; `powerwall.py` rests on that.
+A generator comes after solar and gives no more than home and battery take. Knows powers and
+stored energy only, not days, houses or clocks. Stored energy after a step never decreases with
+stored energy before it; `powerwall.py` rests on that.
 """
 
 from collections.abc import Iterable, Sequence
@@ -44,11 +45,13 @@ class Battery:
 class Demand(NamedTuple):
     """What the battery meets in one step: powers [W] and stored energy levels [Wh].
 
-    Discharge stops at `floor_wh`. Below it the grid may charge with `grid_charge_w`. Above
-    `export_above_wh` the battery exports to the grid.
+    `generator_w` is what a running generator could give. Discharge stops at `floor_wh`. Below it
+    the grid may charge with `grid_charge_w`. Above `export_above_wh` the battery exports to the
+    grid.
     """
 
     solar_w: float
+    generator_w: float
     home_w: float
     floor_wh: float
     grid_charge_w: float
@@ -57,7 +60,7 @@ class Demand(NamedTuple):
 
 
 class Flows(NamedTuple):
-    """The seven flows of a step [W], all non-negative, and the stored energy after it [Wh]."""
+    """The flows of a step [W], all non-negative, and the stored energy after it [Wh]."""
 
     solar_to_home_w: float
     solar_to_battery_w: float
@@ -66,7 +69,44 @@ class Flows(NamedTuple):
     battery_to_grid_w: float
     grid_to_home_w: float
     grid_to_battery_w: float
+    generator_to_home_w: float
+    generator_to_battery_w: float
     stored_wh: float
+
+    @property
+    def solar_w(self) -> float:
+        """What solar gives [W]."""
+        return self.solar_to_home_w + self.solar_to_battery_w + self.solar_to_grid_w
+
+    @property
+    def generator_w(self) -> float:
+        """What the generator gives [W]."""
+        return self.generator_to_home_w + self.generator_to_battery_w
+
+    @property
+    def battery_w(self) -> float:
+        """Power of the battery [W], > 0 when it discharges."""
+        return (
+            self.battery_to_home_w
+            + self.battery_to_grid_w
+            - self.solar_to_battery_w
+            - self.grid_to_battery_w
+            - self.generator_to_battery_w
+        )
+
+    @property
+    def grid_w(self) -> float:
+        """Power of the grid [W], > 0 when it is imported."""
+        return (
+            self.grid_to_home_w
+            + self.grid_to_battery_w
+            - self.solar_to_grid_w
+            - self.battery_to_grid_w
+        )
+
+
+FLOW_COUNT = len(Flows._fields) - 1
+"""How many of the fields of `Flows` are flows; they come first."""
 
 
 def dispatch(battery: Battery, demand: Demand, stored_wh: float) -> Flows:
@@ -74,16 +114,19 @@ def dispatch(battery: Battery, demand: Demand, stored_wh: float) -> Flows:
 
     Charging and discharging, and import and export, never occur in the same step. While the
     grid is down, solar beyond what home and battery take is curtailed, and load beyond what
-    solar and battery give is shed.
+    solar, generator and battery give is shed.
     """
-    solar_w, home_w, floor_wh, grid_charge_w, export_above_wh, is_grid_up = demand
+    solar_w, generator_w, home_w, floor_wh, grid_charge_w, export_above_wh, is_grid_up = demand
     capacity_wh, power_w = battery.capacity_wh, battery.power_w
     room_w = (capacity_wh - stored_wh) / battery.charge_efficiency / STEP_H
     above_floor_w = max(0.0, stored_wh - floor_wh) * battery.discharge_efficiency / STEP_H
     solar_to_home_w = min(solar_w, home_w)
+    generator_to_home_w = min(generator_w, home_w - solar_to_home_w)
     surplus_w = solar_w - solar_to_home_w
-    need_w = home_w - solar_to_home_w
+    generator_left_w = generator_w - generator_to_home_w
+    need_w = home_w - solar_to_home_w - generator_to_home_w
     solar_to_battery_w = min(surplus_w, power_w, room_w)
+    generator_to_battery_w = min(generator_left_w, min(power_w, room_w) - solar_to_battery_w)
     solar_to_grid_w = surplus_w - solar_to_battery_w
     battery_to_home_w = min(need_w, power_w, above_floor_w)
     grid_to_home_w = need_w - battery_to_home_w
@@ -92,12 +135,13 @@ def dispatch(battery: Battery, demand: Demand, stored_wh: float) -> Flows:
         solar_to_grid_w = grid_to_home_w = 0.0
     elif stored_wh < floor_wh:
         gap_w = (floor_wh - stored_wh) / battery.charge_efficiency / STEP_H
-        grid_to_battery_w = max(0.0, min(power_w, grid_charge_w, gap_w) - solar_to_battery_w)
-    elif surplus_w <= 0.0 and grid_to_home_w <= 0.0:
+        made_w = solar_to_battery_w + generator_to_battery_w
+        grid_to_battery_w = max(0.0, min(power_w, grid_charge_w, gap_w) - made_w)
+    elif surplus_w <= 0.0 and generator_left_w <= 0.0 and grid_to_home_w <= 0.0:
         spare_wh = stored_wh - export_above_wh
         spare_w = spare_wh * battery.discharge_efficiency / STEP_H - battery_to_home_w
         battery_to_grid_w = max(0.0, min(power_w - battery_to_home_w, spare_w))
-    charge_w = solar_to_battery_w + grid_to_battery_w
+    charge_w = solar_to_battery_w + generator_to_battery_w + grid_to_battery_w
     discharge_w = battery_to_home_w + battery_to_grid_w
     after_wh = stored_wh
     if charge_w > 0.0:
@@ -114,6 +158,8 @@ def dispatch(battery: Battery, demand: Demand, stored_wh: float) -> Flows:
         battery_to_grid_w,
         grid_to_home_w,
         grid_to_battery_w,
+        generator_to_home_w,
+        generator_to_battery_w,
         after_wh,
     )
 

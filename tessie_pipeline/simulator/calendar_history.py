@@ -153,11 +153,11 @@ def power_series(
     return [
         {
             "timestamp": local_iso(asked.zone, start_s),
-            "solar_power": round(flow[0] + flow[1] + flow[2]),
-            "battery_power": round(flow[3] + flow[4] - flow[1] - flow[6]),
-            "grid_power": round(flow[5] + flow[6] - flow[2] - flow[4]),
+            "solar_power": round(flow.solar_w),
+            "battery_power": round(flow.battery_w),
+            "grid_power": round(flow.grid_w),
             "grid_services_power": 0,
-            "generator_power": 0,
+            "generator_power": round(flow.generator_w),
         }
         for day, index, start_s in _steps(site_days, site, asked, now_s)
         for flow in (day.flows(index),)

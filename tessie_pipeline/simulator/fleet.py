@@ -20,7 +20,7 @@ from tessie_pipeline.simulator.vin import make_vin
 
 @dataclass(frozen=True)
 class Region:
-    """A kind of place to live: zone, sun, climate, and how its homes run their batteries."""
+    """A kind of place to live: zone, sun, climate, and how homes run batteries and generators."""
 
     town: str
     zone: str
@@ -34,6 +34,7 @@ class Region:
     phases: int
     night_charge_pct: float | None = None
     evening_export_pct: float | None = None
+    generator_w: float = 0.0
 
 
 REGIONS = (
@@ -52,7 +53,19 @@ REGIONS = (
         1,
         evening_export_pct=60.0,
     ),
-    Region("Boston", "America/New_York", "US", 42.36, -71.06, 11.0, 30.0, 240, 32, 1),
+    Region(
+        "Boston",
+        "America/New_York",
+        "US",
+        42.36,
+        -71.06,
+        11.0,
+        30.0,
+        240,
+        32,
+        1,
+        generator_w=9_000.0,
+    ),
 )
 
 
@@ -159,6 +172,7 @@ def _site(seed: int, index: int) -> Site:
         base_load_w=chance.uniform(260, 420),
         night_charge_pct=region.night_charge_pct,
         evening_export_pct=region.evening_export_pct,
+        generator_w=region.generator_w,
     )
 
 

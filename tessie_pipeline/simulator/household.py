@@ -1,4 +1,4 @@
-"""A home's weather, solar production, own consumption and grid outages on a local day.
+"""A home's weather, solar production, own consumption, outages and generator on a local day.
 
 Everything is a pure function of the seed, the site and the date. Cars are added by whoever
 knows them, through `car_w`; the battery is in `battery.py`.
@@ -16,6 +16,13 @@ from tessie_pipeline.simulator.sun import SolarArray, clear_sky_powers_w
 
 COMFORT_C = 20.0
 
+GENERATOR_STARTS_S = 600
+"""How long the grid has been down when the generator starts."""
+
+TEST_WEEKDAY = 5
+TEST_S = (17 * 3600, 19 * 3600)
+"""The generator is tested on the month's first Saturday, between these seconds of the day."""
+
 
 @dataclass(frozen=True)
 class Site:
@@ -23,6 +30,7 @@ class Site:
 
     `night_charge_pct` lets the grid charge the battery up to that level from 01:00 to 05:00;
     `evening_export_pct` lets the battery export down to that level from 18:00 to 20:00.
+    `generator_w` is what a standby generator can give at most [W], 0 where there is none.
     """
 
     seed: int
@@ -40,6 +48,7 @@ class Site:
     base_load_w: float
     night_charge_pct: float | None = None
     evening_export_pct: float | None = None
+    generator_w: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -156,6 +165,24 @@ def outage_on(site: Site, day: date, car_w: Sequence[float]) -> Outage | None:
     return Outage(start_s + first * STEP_S, min(end_s, start_s + last * STEP_S))
 
 
+def generator_powers_w(site: Site, day: date, outage: Outage | None) -> list[float]:
+    """What the generator could give [W] in each 5-minute step of the local day.
+
+    It runs from some minutes into an outage to its end, and in a monthly test under load, which
+    leaves the home connected to the grid.
+    """
+    start_s, end_s = day_bounds_s(site.zone, day)
+    runs_s = []
+    if outage is not None:
+        runs_s.append((outage.start_s + GENERATOR_STARTS_S, outage.end_s))
+    if day.weekday() == TEST_WEEKDAY and day.day <= 7:
+        runs_s.append((local_s(site.zone, day, TEST_S[0]), local_s(site.zone, day, TEST_S[1])))
+    return [
+        site.generator_w if any(first_s <= at_s < last_s for first_s, last_s in runs_s) else 0.0
+        for at_s in range(start_s, end_s, STEP_S)
+    ]
+
+
 def demands(site: Site, day: date, car_w: Sequence[float], outage: Outage | None) -> list[Demand]:
     """What the battery meets in each 5-minute step of the local day.
 
@@ -164,12 +191,14 @@ def demands(site: Site, day: date, car_w: Sequence[float], outage: Outage | None
     start_s, _ = day_bounds_s(site.zone, day)
     solar_w = solar_powers_w(site, day)
     home_w = home_powers_w(site, day)
+    generator_w = generator_powers_w(site, day, outage)
     battery = site.battery
     charge_start_s, charge_end_s = local_s(site.zone, day, 3600), local_s(site.zone, day, 5 * 3600)
     export_start_s = local_s(site.zone, day, 18 * 3600)
     export_end_s = local_s(site.zone, day, 20 * 3600)
     steps = []
-    for step, (sun_w, own_w, plug_w) in enumerate(zip(solar_w, home_w, car_w, strict=True)):
+    powers_w = zip(solar_w, generator_w, home_w, car_w, strict=True)
+    for step, (sun_w, standby_w, own_w, plug_w) in enumerate(powers_w):
         at_s = start_s + step * STEP_S
         floor_wh, grid_charge_w = battery.reserve_wh, battery.recovery_w
         export_above_wh = battery.capacity_wh
@@ -182,6 +211,14 @@ def demands(site: Site, day: date, car_w: Sequence[float], outage: Outage | None
         elif site.evening_export_pct is not None and export_start_s <= at_s < export_end_s:
             export_above_wh = battery.capacity_wh * site.evening_export_pct / 100
         steps.append(
-            Demand(sun_w, own_w + plug_w, floor_wh, grid_charge_w, export_above_wh, is_grid_up)
+            Demand(
+                solar_w=sun_w,
+                generator_w=standby_w,
+                home_w=own_w + plug_w,
+                floor_wh=floor_wh,
+                grid_charge_w=grid_charge_w,
+                export_above_wh=export_above_wh,
+                is_grid_up=is_grid_up,
+            )
         )
     return steps

@@ -18,12 +18,11 @@ CHARGING, NOT_CONNECTED, CONNECTED, SCHEDULED, ERROR, FINISHED = 1, 2, 4, 5, 7, 
 
 
 def live_status(fleet: Fleet, site: Site, at_s: float) -> dict[str, Any]:
-    """The site now. Power is the 5-minute step's, so load = solar + battery + grid."""
+    """The site now. Power is the 5-minute step's, so load = solar + battery + grid + generator."""
     day = fleet.site_days.day(site, local_date(site.zone, at_s))
     flow = day.flows(int(at_s - day.start_s) // STEP_S)
-    solar = round(flow[0] + flow[1] + flow[2])
-    battery = round(flow[3] + flow[4] - flow[1] - flow[6])
-    grid = round(flow[5] + flow[6] - flow[2] - flow[4])
+    solar, generator = round(flow.solar_w), round(flow.generator_w)
+    battery, grid = round(flow.battery_w), round(flow.grid_w)
     stored_wh = day.stored_wh(at_s)
     is_out = day.outage is not None and day.outage.start_s <= at_s < day.outage.end_s
     return {
@@ -33,12 +32,12 @@ def live_status(fleet: Fleet, site: Site, at_s: float) -> dict[str, Any]:
         "percentage_charged": 100 * stored_wh / site.battery.capacity_wh,
         "backup_capable": True,
         "battery_power": battery,
-        "load_power": solar + battery + grid,
+        "load_power": solar + battery + grid + generator,
         "grid_status": "Inactive" if is_out else "Active",
         "grid_services_active": False,
         "grid_power": grid,
         "grid_services_power": 0,
-        "generator_power": 0,
+        "generator_power": generator,
         "island_status": "off_grid" if is_out else "on_grid",
         "storm_mode_active": False,
         "timestamp": local_iso(site.zone, at_s),

@@ -15,7 +15,7 @@ from tessie_pipeline.simulator.awake import (
     outside,
     without_signal,
 )
-from tessie_pipeline.simulator.battery import STEP_H
+from tessie_pipeline.simulator.battery import FLOW_COUNT, STEP_H
 from tessie_pipeline.simulator.charging import car_week, trip_energy_wh
 from tessie_pipeline.simulator.charging_history import plug_ins
 from tessie_pipeline.simulator.fleet import Fleet
@@ -34,11 +34,13 @@ FLOWS = (
     "battery_to_grid_wh",
     "grid_to_home_wh",
     "grid_to_battery_wh",
+    "generator_to_home_wh",
+    "generator_to_battery_wh",
 )
 
 
 def _energies(flows_wh: list[float]) -> dict[str, float]:
-    """The seven flows and the totals they add up to [Wh]."""
+    """The flows and the totals they add up to [Wh]."""
     named = dict(zip(FLOWS, flows_wh, strict=True))
     return named | {
         "solar_wh": named["solar_to_home_wh"]
@@ -46,11 +48,15 @@ def _energies(flows_wh: list[float]) -> dict[str, float]:
         + named["solar_to_grid_wh"],
         "home_wh": named["solar_to_home_wh"]
         + named["battery_to_home_wh"]
-        + named["grid_to_home_wh"],
-        "battery_charge_wh": named["solar_to_battery_wh"] + named["grid_to_battery_wh"],
+        + named["grid_to_home_wh"]
+        + named["generator_to_home_wh"],
+        "battery_charge_wh": named["solar_to_battery_wh"]
+        + named["grid_to_battery_wh"]
+        + named["generator_to_battery_wh"],
         "battery_discharge_wh": named["battery_to_home_wh"] + named["battery_to_grid_wh"],
         "grid_import_wh": named["grid_to_home_wh"] + named["grid_to_battery_wh"],
         "grid_export_wh": named["solar_to_grid_wh"] + named["battery_to_grid_wh"],
+        "generator_wh": named["generator_to_home_wh"] + named["generator_to_battery_wh"],
     }
 
 
@@ -60,7 +66,7 @@ def day_truth(fleet: Fleet, day: SiteDay) -> dict[str, Any]:
     Stored energy changes by charge * charge_efficiency - discharge / discharge_efficiency.
     """
     site = day.site
-    flows_wh = [sum(powers_w) * STEP_H for powers_w in day.columns[:7]]
+    flows_wh = [sum(powers_w) * STEP_H for powers_w in day.columns[:FLOW_COUNT]]
     outage = day.outage
     return {
         "energy_site_id": site.energy_site_id,
@@ -85,7 +91,7 @@ def interval_truth(day: SiteDay) -> list[dict[str, Any]]:
     return [
         {
             "start": local_iso(day.site.zone, day.start_s + index * STEP_S),
-            **_energies([power_w * STEP_H for power_w in flow[:7]]),
+            **_energies([power_w * STEP_H for power_w in flow[:FLOW_COUNT]]),
             "cars_wh": day.car_w[index] * STEP_H,
             "stored_wh": flow.stored_wh,
             "soc_pct": 100 * flow.stored_wh / day.site.battery.capacity_wh,
@@ -108,6 +114,7 @@ def site_truth(site: Site) -> dict[str, Any]:
         "battery_capacity_wh": site.battery.capacity_wh,
         "battery_power_w": site.battery.power_w,
         "battery_reserve_wh": site.battery.reserve_wh,
+        "generator_w": site.generator_w,
         "charge_efficiency": site.battery.charge_efficiency,
         "discharge_efficiency": site.battery.discharge_efficiency,
     }

@@ -37,10 +37,14 @@ def test_every_step_conserves_energy(day: SiteDay) -> None:
         assert min(flow) >= 0.0
         produced = flow.solar_to_home_w + flow.solar_to_battery_w + flow.solar_to_grid_w
         used = flow.solar_to_home_w + flow.battery_to_home_w + flow.grid_to_home_w
+        used += flow.generator_to_home_w
         if day.outage is None:
             assert produced == pytest.approx(solar_w[step], abs=1e-6)
             assert used == pytest.approx(home_w[step] + day.car_w[step], abs=1e-6)
-        charge_w = flow.solar_to_battery_w + flow.grid_to_battery_w
+        balance_w = flow.solar_w + flow.generator_w + flow.battery_w + flow.grid_w
+        assert balance_w == pytest.approx(used, abs=1e-6)
+        assert flow.generator_w <= day.site.generator_w + 1e-6
+        charge_w = flow.solar_to_battery_w + flow.grid_to_battery_w + flow.generator_to_battery_w
         discharge_w = flow.battery_to_home_w + flow.battery_to_grid_w
         assert charge_w == 0.0 or discharge_w == 0.0
         assert charge_w <= battery.power_w + 1e-6
@@ -76,6 +80,12 @@ def test_identities_hold_to_the_wh_in_every_bucket(day: SiteDay) -> None:
             wh["consumer_energy_imported_from_grid"]
             + wh["consumer_energy_imported_from_solar"]
             + wh["consumer_energy_imported_from_battery"]
+            + wh["consumer_energy_imported_from_generator"]
+        )
+        assert wh["generator_energy_exported"] == (
+            wh["grid_energy_exported_from_generator"]
+            + wh["battery_energy_imported_from_generator"]
+            + wh["consumer_energy_imported_from_generator"]
         )
         assert not (wh.get("total_battery_charge") and wh.get("total_battery_discharge"))
         assert not (wh["grid_energy_imported"] and wh.get("total_grid_energy_exported"))
@@ -88,6 +98,7 @@ def test_a_days_whole_wh_differ_from_the_truth_by_rounding_of_the_day_only(day: 
     answers = [bucket.answer() for bucket in day_buckets(day)]
     for ours, theirs in (
         ("solar_wh", "solar_energy_exported"),
+        ("generator_wh", "generator_energy_exported"),
         ("home_wh", "total_home_usage"),
         ("grid_import_wh", "grid_energy_imported"),
         ("battery_charge_wh", "total_battery_charge"),
@@ -107,6 +118,7 @@ def test_cumulative_rounding_never_strays_over_half_a_wh(powers_w: list[float]) 
 
 @given(
     solar_w=st.floats(0, 12_000),
+    generator_w=st.sampled_from([0.0, 9_000.0]) | st.floats(0, 12_000),
     home_w=st.floats(0, 25_000),
     floor_pct=st.sampled_from([0, 20, 50]),
     export_pct=st.sampled_from([60, 100]),
@@ -115,6 +127,7 @@ def test_cumulative_rounding_never_strays_over_half_a_wh(powers_w: list[float]) 
 )
 def test_a_fuller_battery_stays_the_fuller_one(
     solar_w: float,
+    generator_w: float,
     home_w: float,
     floor_pct: int,
     export_pct: int,
@@ -122,7 +135,9 @@ def test_a_fuller_battery_stays_the_fuller_one(
     contents: tuple[float, float],
 ) -> None:
     battery = Battery(count=2)
-    demand = Demand(solar_w, home_w, 270.0 * floor_pct, 1700.0, 270.0 * export_pct, is_grid_up)
+    demand = Demand(
+        solar_w, generator_w, home_w, 270.0 * floor_pct, 1700.0, 270.0 * export_pct, is_grid_up
+    )
     low_wh, high_wh = sorted(contents)
     low, high = dispatch(battery, demand, low_wh), dispatch(battery, demand, high_wh)
     assert low.stored_wh <= high.stored_wh + 1e-6
