@@ -8,6 +8,7 @@ from tessie_pipeline.store import (  # noqa: F401 - they fill the metadata
     api_tables,
     charging_tables,
     drive_tables,
+    energy_tables,
     price_tables,
     tables,
 )

@@ -5,6 +5,8 @@ from typing import Any
 import dagster as dg
 
 from tessie_pipeline.orchestration import (
+    attribution,
+    battery,
     bills,
     charging,
     costs,
@@ -19,6 +21,7 @@ from tessie_pipeline.orchestration.alerts import (
     alerts_sensor,
     post_alerts_job,
 )
+from tessie_pipeline.orchestration.changed_days import changed_days_sensor
 from tessie_pipeline.orchestration.jobs import jobs, schedules
 from tessie_pipeline.orchestration.resources import (
     clock_resource,
@@ -34,11 +37,26 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
     """The project's definitions; `resources` replace those of the same names."""
     return dg.Definitions(
         assets=dg.load_assets_from_modules(
-            [registries, live_states, energy, charging, costs, drives, bills, site_tariffs]
+            [
+                registries,
+                live_states,
+                energy,
+                battery,
+                attribution,
+                charging,
+                costs,
+                drives,
+                bills,
+                site_tariffs,
+            ]
         ),
         jobs=[*jobs(settings.log_level), post_alerts_job(settings.log_level), wake],
         schedules=schedules(settings.poll_cron, settings.log_level),
-        sensors=[alerts_sensor(settings), vehicle_history_sensor],
+        sensors=[
+            alerts_sensor(settings),
+            vehicle_history_sensor,
+            changed_days_sensor(settings.log_level),
+        ],
         resources={
             "database": database_resource,
             "fleet_api": fleet_api_resource,

@@ -25,6 +25,10 @@ select
     s.charge_rate_kw_max,
     s.solar_energy_kwh,
     s.solar_percentage as solar_pct,
+    (
+        select max(a.coverage_pct) from charging_attribution a
+        where a.vehicle_id = s.vehicle_id and a.session_started_at = s.started_at
+    ) as solar_coverage_pct,
     s.cost,
     s.cost_with_solar,
     s.cost_currency,
@@ -57,6 +61,6 @@ cross join lateral (select coalesce(e.time_zone, household_time_zone()) as time_
 
 comment on view bi.charging_sessions is
 'One row per plug-in, with its cost; local times are of its energy site''s zone, else of the '
-'household''s first, else UTC. The price '
-'is of a kWh drawn. An uncertainty is the time between the two samples that the start or end lies '
-'between; docs/charging.md says how far to trust what.';
+'household''s first, else UTC. The price is of a kWh drawn. What is solar is told of the part of '
+'the energy that solar_coverage_pct says. An uncertainty is the time between the two samples that '
+'the start or end lies between; docs/charging.md says how far to trust what.';

@@ -16,9 +16,12 @@ select
     d.grid_to_home_kwh,
     d.grid_to_battery_kwh,
     d.generator_produced_kwh,
+    d.generator_to_home_kwh,
+    d.generator_to_battery_kwh,
+    d.generator_to_grid_kwh,
     d.home_consumed_kwh,
-    d.solar_produced_kwh + d.battery_discharged_kwh + d.grid_imported_kwh + d.generator_produced_kwh
-        - d.home_consumed_kwh - d.battery_charged_kwh - d.grid_exported_kwh as residual_kwh,
+    d.solar_produced_kwh + d.battery_discharged_kwh + d.grid_imported_kwh
+        + coalesce(d.generator_produced_kwh, 0) - d.home_consumed_kwh - d.battery_charged_kwh - d.grid_exported_kwh as residual_kwh,
     d.self_consumption_pct,
     d.solar_offset_pct,
     d.coverage_pct,

@@ -18,6 +18,10 @@ select
     i.battery_to_grid_wh,
     i.grid_to_home_wh,
     i.grid_to_battery_wh,
+    i.generator_to_home_wh,
+    i.generator_to_battery_wh,
+    i.generator_to_grid_wh,
+    i.residual_wh,
     i.soc_pct,
     i.source,
     i.coverage

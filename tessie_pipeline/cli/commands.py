@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from tessie_pipeline.cli import account, alerts, app_exports, household, key_rotation, login
+from tessie_pipeline.cli import policy as policies
 from tessie_pipeline.cli.environment import (
     CliError,
     embedded_postgres,
@@ -199,6 +200,21 @@ def run_status() -> None:
 
     with environment() as env:
         status.show(console, env)
+
+
+@app.command("policy")
+def run_policy(
+    policy: Annotated[
+        str | None, typer.Argument(help="The one to follow; shows them all if not given.")
+    ] = None,
+) -> None:
+    """Show or choose the policy by which charges at home share the sun with the home."""
+    with environment() as env:
+        migrations.upgrade(env.database)
+        if policy is None:
+            policies.show(console, env)
+        else:
+            policies.choose(console, env, policy)
 
 
 @app.command("wake")

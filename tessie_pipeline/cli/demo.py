@@ -1,8 +1,8 @@
 """`tessie demo`: the main job on a simulated household, and a summary to read.
 
 A database starts, the last day is polled live, 60 days of energy are backfilled as one Dagster run,
-charges and drives are derived and priced, a real home's exports are imported, and what came of it
-is shown.
+charges and drives are derived and priced, energy is attributed to the home and its cars, a real
+home's exports are imported, and what came of it is shown.
 """
 
 import time
@@ -18,7 +18,9 @@ from tessie_pipeline.cli.environment import PROJECT, CliError, Environment, envi
 from tessie_pipeline.cli.household import simulated
 from tessie_pipeline.cli.runner_lock import runner_lock
 from tessie_pipeline.definitions import build_defs
+from tessie_pipeline.domain.days import stretches
 from tessie_pipeline.orchestration.jobs import (
+    CHANGED_DAYS,
     CHARGING_RECORDS,
     ENERGY_DAYS,
     LIVE_POLL,
@@ -31,8 +33,10 @@ from tessie_pipeline.orchestration.local_dagster import (
 )
 from tessie_pipeline.orchestration.resources import connect_fleet_api
 from tessie_pipeline.orchestration.sampling import sample_sites, sample_vehicles
+from tessie_pipeline.orchestration.site_days import ONLY_CHANGED
 from tessie_pipeline.settings import Settings
-from tessie_pipeline.store.tables import energy_history
+from tessie_pipeline.store.dirty_days import due_dates
+from tessie_pipeline.store.energy_tables import energy_history
 
 LIVED = timedelta(days=1)
 POLL_EVERY = timedelta(minutes=10)
@@ -70,6 +74,7 @@ def run(console: Console, days: int) -> None:
                     _poll(progress, dagster, env, simulator_url)
                     _backfill(progress, dagster, env, days)
                     _derive(progress, dagster)
+                    _follow(progress, dagster, env)
                 except RunFailedError as error:
                     raise CliError(str(error)) from None
             step = progress.add_task("Importing a year of app exports", total=None)
@@ -110,21 +115,20 @@ def _poll(progress: Progress, dagster: LocalDagster, env: Environment, simulator
 
 
 def _backfill(progress: Progress, dagster: LocalDagster, env: Environment, days: int) -> None:
-    """Fetch and compute the last `days` days as one Dagster run."""
-    yesterday = datetime.now(UTC).date() - timedelta(days=1)
-    first = yesterday - timedelta(days=days - 1)
-    step = progress.add_task(
-        f"Backfilling {days} days as one Dagster run", total=days * KINDS_PER_DAY
-    )
+    """Fetch and compute the last `days` days, and today so far, as one Dagster run."""
+    today = datetime.now(UTC).date()
+    first = today - timedelta(days=days)
+    total = (days + 1) * KINDS_PER_DAY
+    step = progress.add_task(f"Backfilling {days} days as one Dagster run", total=total)
     c = energy_history.c
-    answers = sa.select(sa.func.count()).where(c.date.between(first, yesterday))
+    answers = sa.select(sa.func.count()).where(c.date >= first)
 
     def count() -> None:
         with env.database.rows() as connection:
             progress.update(step, completed=connection.scalar(answers))
 
-    dagster.run(build_defs(Settings.load()), ENERGY_DAYS, (first, yesterday), meanwhile=count)
-    progress.update(step, completed=days * KINDS_PER_DAY)
+    dagster.run(build_defs(Settings.load()), ENERGY_DAYS, (first, today), meanwhile=count)
+    progress.update(step, completed=total)
 
 
 def _derive(progress: Progress, dagster: LocalDagster) -> None:
@@ -134,6 +138,19 @@ def _derive(progress: Progress, dagster: LocalDagster) -> None:
     for job in jobs:
         dagster.run(build_defs(Settings.load()), job)
         progress.advance(step)
+
+
+def _follow(progress: Progress, dagster: LocalDagster, env: Environment) -> None:
+    """The days of which something is news: today from its samples, and those with charges."""
+    with env.database.rows() as connection:
+        dates = due_dates(connection, datetime.now(UTC) + timedelta(days=2))
+    runs = stretches(dates)
+    step = progress.add_task("Attributing energy to the home and its cars", total=len(runs) + 1)
+    for days in runs:
+        dagster.run(build_defs(Settings.load()), CHANGED_DAYS, days, tags=ONLY_CHANGED)
+        progress.advance(step)
+    dagster.run(build_defs(Settings.load()), VEHICLE_HISTORY)
+    progress.advance(step)
 
 
 def _progress(console: Console) -> Progress:

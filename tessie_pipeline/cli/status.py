@@ -10,7 +10,7 @@ from rich.table import Table
 from tessie_pipeline.cli import alerts
 from tessie_pipeline.cli.environment import Environment, embedded_postgres
 from tessie_pipeline.orchestration.local_dagster import local_dagster
-from tessie_pipeline.store import migrations, tables
+from tessie_pipeline.store import energy_tables, migrations, tables
 from tessie_pipeline.store.database import Database
 
 _SHOWN = {
@@ -18,9 +18,9 @@ _SHOWN = {
     tables.energy_sites: tables.energy_sites.c.updated_at,
     tables.vehicle_states: tables.vehicle_states.c.timestamp,
     tables.energy_states: tables.energy_states.c.timestamp,
-    tables.energy_history: tables.energy_history.c.received_at,
-    tables.energy_intervals: tables.energy_intervals.c.timestamp,
-    tables.energy_daily: tables.energy_daily.c.date,
+    energy_tables.energy_history: energy_tables.energy_history.c.received_at,
+    energy_tables.energy_intervals: energy_tables.energy_intervals.c.timestamp,
+    energy_tables.energy_daily: energy_tables.energy_daily.c.date,
     tables.rejected_payloads: tables.rejected_payloads.c.received_at,
 }
 """Tables, and the column that says how new their newest row is."""

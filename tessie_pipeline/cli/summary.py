@@ -38,6 +38,20 @@ CHARGES = """
     order by started_at desc
     limit 6
 """
+ORIGINS = """
+    select used_by, sum(energy_kwh) as energy_kwh, sum(from_solar_kwh) as solar_kwh,
+           sum(from_battery_solar_kwh) as battery_solar_kwh,
+           sum(from_battery_grid_kwh + from_battery_generator_kwh + from_battery_unknown_kwh)
+               as battery_other_kwh,
+           sum(from_grid_kwh + from_generator_kwh) as grid_kwh,
+           100 * sum(solar_kwh) / nullif(sum(energy_kwh - unattributed_kwh), 0) as solar_pct
+    from bi.solar_attribution_daily
+    where policy = 'proportional' and date > (
+        select max(date) from bi.solar_attribution_daily
+    ) - 7
+    group by used_by
+    order by used_by <> 'home', used_by
+"""
 BAR_WIDTH = 18
 _WEEK_COLUMNS = {
     "solar_produced_kwh": "solar",
@@ -58,12 +72,15 @@ def show(console: Console, environment: Environment) -> None:
         week = read_frame(connection, WEEK).sort("date")
         vehicles = read_frame(connection, VEHICLES)
         charges = read_frame(connection, CHARGES)
+        origins = read_frame(connection, ORIGINS)
     if not vehicles.is_empty():
         console.print(_vehicles(vehicles))
     if not charges.is_empty():
         console.print(_charges(charges))
     if not week.is_empty():
         console.print(_week(week))
+    if not origins.is_empty():
+        console.print(_origins(origins))
 
 
 def show_next_steps(console: Console) -> None:
@@ -94,6 +111,17 @@ def _week(week: pl.DataFrame) -> Table:
         bars.add_row(Bar(top, 0, day["home_consumed_kwh"] or 0, width=BAR_WIDTH, color="blue"))
         numbers = (_number(day[name], name) for name in _WEEK_COLUMNS)
         table.add_row(f"{day['date']:%a %d}", *numbers, bars)
+    return table
+
+
+def _origins(origins: pl.DataFrame) -> Table:
+    table = _table("Where their energy came from in these days, kWh")
+    table.add_column("used by")
+    for name in ("energy", "solar", "stored solar", "stored other", "grid", "solar share"):
+        table.add_column(name, justify="right")
+    for row in origins.iter_rows(named=True):
+        numbers = (_number(value, name) for name, value in row.items() if name != "used_by")
+        table.add_row(row["used_by"], *numbers)
     return table
 
 

@@ -6,20 +6,16 @@ or the cars drew beyond what the home took, stays unattributed. Not here: what i
 (`cost_lines`).
 """
 
-from collections.abc import Iterable
-
 import polars as pl
 
 from tessie_pipeline.domain.attribution_frames import (
     ATTRIBUTED_PARTS,
     CHARGING_ATTRIBUTION,
     NO_MIX,
-    PARTS,
     SPLIT_KWH,
 )
 from tessie_pipeline.domain.attribution_policies import (
     POLICIES,
-    PROPORTIONAL,
     SHARES,
     SOURCES,
     shared_out,
@@ -34,30 +30,10 @@ _ROUNDING = 1e-9
 _SPLIT = [f"{share}_kwh" for share in SHARES]
 
 
-def attributed(
-    pieces: pl.DataFrame,
-    intervals: pl.DataFrame,
-    mix: pl.DataFrame = NO_MIX,
-    policy: str = PROPORTIONAL,
-) -> pl.DataFrame:
-    """The pieces as `PARTS` under one policy; their energies add up to those of the pieces.
-
-    Args:
-        pieces: `CHARGING_PIECES` with `site_id`, the energy site of the charge, or null.
-        intervals: `ENERGY_INTERVALS` of those sites.
-        mix: `BATTERY_MIX` of those sites.
-        policy: one of `POLICIES`.
-    """
-    return attributed_parts(pieces, intervals, mix, [policy]).select(PARTS.names())
-
-
 def attributed_parts(
-    pieces: pl.DataFrame,
-    intervals: pl.DataFrame,
-    mix: pl.DataFrame = NO_MIX,
-    policies: Iterable[str] = POLICIES,
+    pieces: pl.DataFrame, intervals: pl.DataFrame, mix: pl.DataFrame = NO_MIX
 ) -> pl.DataFrame:
-    """The pieces as `ATTRIBUTED_PARTS`.
+    """The pieces under each of `POLICIES`, as `ATTRIBUTED_PARTS`.
 
     All cars that charge at a site in the same five minutes must be among the pieces: they share in
     proportion to what they draw. Without a mix, what came through the battery is of unknown origin.
@@ -66,7 +42,6 @@ def attributed_parts(
         pieces: `CHARGING_PIECES` with `site_id`, the energy site of the charge, or null.
         intervals: `ENERGY_INTERVALS` of those sites.
         mix: `BATTERY_MIX` of those sites.
-        policies: which of `POLICIES`.
     """
     parts = _cut(pieces)
     homes = homes_with_cars(intervals, mix, parts)
@@ -76,7 +51,7 @@ def attributed_parts(
         parts.join(shared_out(homes, policy), on=["site_id", "interval"], how="left")
         .with_columns(split)
         .with_columns(policy=pl.lit(policy))
-        for policy in policies
+        for policy in POLICIES
     ]
     return (
         pl.concat(by_policy)

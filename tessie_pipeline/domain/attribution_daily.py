@@ -20,11 +20,11 @@ from tessie_pipeline.domain.attribution_policies import (
     SHARES,
     shared_out,
 )
-from tessie_pipeline.domain.battery_costs import NO_PRICES
 from tessie_pipeline.domain.charging_costs import sum_if_known
 from tessie_pipeline.domain.days import in_their_days
+from tessie_pipeline.domain.prices import NO_PRICES
 
-_PRICES = ("buy_price", "sell_price", "solar_cost", "grid_cost")
+_PRICES = ("buy_price", "sell_price", "currency", "solar_cost", "grid_cost")
 
 
 def daily_attribution(
@@ -62,7 +62,7 @@ def daily_attribution(
             solar_value=_money(from_solar="sell_price", from_battery_solar="solar_cost"),
         )
         .group_by(key)
-        .agg(*sums(), *(sum_if_known(name).alias(name) for name in MONEY))
+        .agg(*sums(), *(sum_if_known(name).alias(name) for name in MONEY), pl.col("currency").max())
         .with_columns(pl.col(*SPLIT_KWH, *MONEY).round(KWH_DIGITS))
         .select(SOLAR_ATTRIBUTION_DAILY.names())
         .sort(key)

@@ -10,22 +10,6 @@ from tessie_pipeline.domain.attribution_policies import SHARES
 from tessie_pipeline.domain.battery_frames import BATTERY_MIX
 from tessie_pipeline.domain.samples import UTC_TIME
 
-PARTS = pl.Schema(
-    {
-        "vehicle_id": pl.String(),
-        "session_started_at": UTC_TIME,
-        "site_id": pl.String(),
-        "start": UTC_TIME,
-        "end": UTC_TIME,
-        "energy_kwh": pl.Float64(),
-        "solar_kwh": pl.Float64(),
-    }
-)
-"""Pieces of charging cut at the marks of five minutes, with how much of each was solar [kWh].
-
-Null where the site's energy is not known in these five minutes, or there is no site.
-"""
-
 SPLIT_KWH = {
     "energy_kwh": pl.Float64(),
     **{f"{share}_kwh": pl.Float64() for share in SHARES},
@@ -75,12 +59,14 @@ SOLAR_ATTRIBUTION_DAILY = pl.Schema(
         "vehicle_id": pl.String(),
         **SPLIT_KWH,
         **MONEY,
+        "currency": pl.String(),
     }
 )
 """One row per site, local day, policy and car, and one without car: the home without its cars.
 
 `grid_cost` is what was paid for its energy from the grid, directly or through the battery;
-`solar_value` what its solar would have earned as export. Null where a price is not known.
+`solar_value` what its solar would have earned as export, both in `currency`. Null where a price
+is not known.
 """
 
 NO_MIX = pl.DataFrame(schema=BATTERY_MIX)

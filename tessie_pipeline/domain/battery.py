@@ -32,8 +32,8 @@ JUMP_PCT = 2.0
 WHOLE = 0.99
 """The coverage from which on an interval counts as measured in full."""
 
-CHANGED_WH = 0.01
-"""A closing content that differs by less is the same."""
+CHANGED_WH, CHANGED_COST = 0.01, 1e-6
+"""Closing contents that differ by less, and cost as much, are the same."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +87,20 @@ def changed_closings(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
         new: `BATTERY_LEDGER` as it was computed again.
     """
     key = ["site_id", "date", "origin"]
-    difference = (pl.col("closing_wh") - pl.col("closing_wh_old")).abs()
+    least = {
+        "closing_wh": CHANGED_WH,
+        "closing_priced_wh": CHANGED_WH,
+        "closing_cost": CHANGED_COST,
+    }
+    differs = [
+        ((pl.col(name).fill_null(0) - pl.col(f"{name}_old").fill_null(0)).abs() >= limit)
+        for name, limit in least.items()
+    ]
     return (
-        new.join(old.select(*key, "closing_wh"), on=key, how="left", suffix="_old")
-        .filter((difference >= CHANGED_WH).fill_null(value=True))
+        new.join(
+            old.select(*key, *least, is_old=pl.lit(value=True)), on=key, how="left", suffix="_old"
+        )
+        .filter(pl.any_horizontal(pl.col("is_old").is_null(), *differs))
         .select("site_id", "date")
         .unique()
         .sort("site_id", "date")

@@ -11,19 +11,6 @@ import polars as pl
 
 from tessie_pipeline.domain.battery import EFFICIENCY, Ledger
 from tessie_pipeline.domain.battery_frames import BATTERY_LEDGER, BATTERY_MIX, NO_LEDGER
-from tessie_pipeline.domain.samples import UTC_TIME
-
-INTERVAL_PRICES = pl.Schema(
-    {
-        "site_id": pl.String(),
-        "timestamp": UTC_TIME,
-        "buy_price": pl.Float64(),
-        "sell_price": pl.Float64(),
-    }
-)
-"""Prices of a site's five minutes per kWh; null, or no row, where they are not known."""
-
-NO_PRICES = pl.DataFrame(schema=INTERVAL_PRICES)
 
 _PRICE_OF = {"solar": "sell_price", "grid": "buy_price"}
 """Energy of other origins is free."""

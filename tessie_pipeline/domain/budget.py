@@ -20,7 +20,7 @@ HISTORY_CALLS_PER_DAY = 3
 """One `calendar_history` per site, day and kind: power, energy and soe."""
 
 HEALED_DAYS = 8
-"""The days whose record may use what is kept for the cars: those of the daily run, and one more."""
+"""So many days' record may use what is kept for the cars: a week that was missed, and one more."""
 
 LIVE_SHARE, CARS_SHARE = 0.95, 0.99
 """The shares of the budget up to which live status and the cars plan to spend."""
@@ -34,6 +34,9 @@ TRAILING = timedelta(days=7)
 _DAY = timedelta(days=1)
 _HOUR = timedelta(hours=1)
 _RAREST_LIVE_STATUS = timedelta(hours=6)
+_EASE = 0.9
+"""The share of the money by the share of the time that is left, below which the cars feel it."""
+
 _LONGEST_STRETCH = 12.0
 _STEEPNESS = 5
 _STRETCHED_FROM = {"idle": 1.0, "listing": 1.0, "kept_awake": 1.1, "driving": 1.3, "charging": 1.6}
@@ -164,8 +167,26 @@ def history_usd(month: Outlook, budget: Budget, now: datetime) -> float:
     left_usd = budget.monthly_usd - month.spent_usd
     share_left = (month.end - now) / (month.end - month.start)
     planned_usd = max(_cars_usd(month, month.end - now), 0.5 * budget.monthly_usd * share_left)
-    record_usd = HISTORY_CALLS_PER_DAY * budget.sites * budget.price_usd * HEALED_DAYS
-    return max(0.0, left_usd - planned_usd, min(record_usd, left_usd))
+    return max(0.0, left_usd - planned_usd, min(_record_usd(budget), left_usd))
+
+
+def spare_usd(month: Outlook, budget: Budget, now: datetime) -> float:
+    """What may be spent now on looks at days in progress.
+
+    It leaves the cars what they will need by their trailing cost and the pace that they have, live
+    status a call an hour, and the record its own.
+    """
+    live_usd = budget.sites * budget.price_usd * (max(month.end - now, _HOUR) / _HOUR)
+    kept_usd = max(0.0, _record_usd(budget) - month.reserved_usd)
+    planned_usd = _cars_usd(month, month.end + _DAY - now) + live_usd + kept_usd
+    even_usd = CARS_SHARE * budget.monthly_usd * _EASE * _time_left(month, now)
+    return max(
+        0.0,
+        min(
+            _left_usd(month, budget, LIVE_SHARE) - planned_usd,
+            _left_usd(month, budget, CARS_SHARE) - even_usd,
+        ),
+    )
 
 
 def month_of(now: datetime) -> tuple[datetime, datetime]:
@@ -184,6 +205,15 @@ def _left_usd(month: Outlook, budget: Budget, share: float) -> float:
     return share * budget.monthly_usd - month.spent_usd - month.reserved_usd
 
 
+def _record_usd(budget: Budget) -> float:
+    return HISTORY_CALLS_PER_DAY * budget.sites * budget.price_usd * HEALED_DAYS
+
+
+def _time_left(month: Outlook, now: datetime) -> float:
+    """The share of the month that is left, planned for a day more than it has."""
+    return (month.end + _DAY - now) / (month.end + _DAY - month.start)
+
+
 def _pressure(month: Outlook, budget: Budget, now: datetime) -> float:
     """How much more is asked for than there is; 1 and below is enough.
 
@@ -196,8 +226,10 @@ def _pressure(month: Outlook, budget: Budget, now: datetime) -> float:
         return inf
     span = month.end + _DAY - now
     share_left = left_usd / (CARS_SHARE * budget.monthly_usd)
-    time_left = span / (month.end + _DAY - month.start)
-    return max(1.0, _cars_usd(month, span) / left_usd) * max(1.0, 0.9 * time_left / share_left) ** 2
+    return (
+        max(1.0, _cars_usd(month, span) / left_usd)
+        * max(1.0, _EASE * _time_left(month, now) / share_left) ** 2
+    )
 
 
 def _stretch(excess: float) -> float:

@@ -86,7 +86,8 @@ CHARGING_PIECES = pl.Schema(
 )
 """The energy of a plug-in over time, half-open and without overlaps.
 
-`energy_kwh` is what was drawn: `energy_used_kwh` where it was measured (`basis` wall), else
-`energy_added_kwh` divided by the plug-in's efficiency where that is known (`basis` counter, or soc
-where the car counted nothing). The sums over a plug-in are its own energies.
+`energy_kwh` is what was drawn: what a wall connector measured if it was seen all the time (`basis`
+connector), else `energy_used_kwh` where the car measured it (wall), else `energy_added_kwh` divided
+by the plug-in's efficiency where that is known (counter, or soc where the car counted nothing). The
+sums of what the car told over a plug-in are its own energies.
 """

@@ -3,6 +3,7 @@
 A date means each site's own local day of that date. Not here: what happened in a day.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
@@ -24,6 +25,14 @@ def day_start(day: date, zone: tzinfo) -> datetime:
 def dates_between(start: date, end: date) -> list[date]:
     """The dates from `start` up to, and without, `end`."""
     return [start + timedelta(days=offset) for offset in range((end - start).days)]
+
+
+def stretches(dates: Iterable[date]) -> list[tuple[date, date]]:
+    """The first and last of dates that follow each other without a gap, in order."""
+    known = set(dates)
+    firsts = sorted(day for day in known if day - timedelta(days=1) not in known)
+    lasts = sorted(day for day in known if day + timedelta(days=1) not in known)
+    return list(zip(firsts, lasts, strict=True))
 
 
 def day_windows(sites: pl.DataFrame, start: date, end: date) -> pl.DataFrame:
@@ -70,6 +79,34 @@ def in_their_days(samples: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
             check_sortedness=False,
         )
         .filter(pl.col("timestamp") < pl.col("end"))
+    )
+
+
+def days_of(times: pl.DataFrame, sites: pl.DataFrame) -> pl.DataFrame:
+    """The local days in which times lie, as `DAY_WINDOWS`.
+
+    Args:
+        times: `site_id` and `timestamp` (UTC).
+        sites: `site_id` and `time_zone` (an IANA name); others have no days.
+    """
+    first, last = times["timestamp"].min(), times["timestamp"].max()
+    if not isinstance(first, datetime) or not isinstance(last, datetime):
+        return DAY_WINDOWS.to_frame()
+    around = timedelta(days=2)  # more than any clock is away from UTC
+    windows = day_windows(
+        sites.join(times, on="site_id", how="semi"), first.date() - around, last.date() + around
+    )
+    return days_with(times, windows)
+
+
+def merged(windows: pl.DataFrame, subject: str) -> pl.DataFrame:
+    """The windows (`subject`, `start` and `end`), those of one subject that touch as one."""
+    is_apart = (pl.col("start") > pl.col("end").shift().cum_max()).over(subject).fill_null(True)
+    return (
+        windows.sort(subject, "start")
+        .group_by(subject, is_apart.cum_sum().alias("number"), maintain_order=True)
+        .agg(pl.col("start").min(), pl.col("end").max())
+        .drop("number")
     )
 
 

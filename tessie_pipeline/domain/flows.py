@@ -1,7 +1,7 @@
-"""Where a site's energy came from and went to: Tesla's history as intervals, intervals as days.
+"""Where a site's energy came from and went to: Tesla's history as intervals, their hours and days.
 
-Energies are in Wh per five minutes and kWh per day, all >= 0. `calendar_history` gives Tesla's own
-split of each bucket (`fleet_api.md` section 4.4). Not here: decoding, storage.
+Energies are in Wh per five minutes and kWh per hour and day, all >= 0. `calendar_history` gives
+Tesla's own split of each bucket (`fleet_api.md` section 4.4). Not here: decoding, storage.
 """
 
 from collections.abc import Iterable
@@ -9,7 +9,13 @@ from collections.abc import Iterable
 import polars as pl
 
 from tessie_pipeline.domain.days import in_their_days
-from tessie_pipeline.domain.samples import ENERGY_DAILY, ENERGY_INTERVALS, FLOWS_WH
+from tessie_pipeline.domain.samples import (
+    ENERGY_DAILY,
+    ENERGY_HOURLY,
+    ENERGY_INTERVALS,
+    FLOWS_WH,
+    KWH_OF,
+)
 
 INTERVAL = pl.duration(minutes=5)
 INTERVAL_US = 300_000_000
@@ -28,33 +34,31 @@ _FLOW_FIELDS = {
     "generator_to_battery_wh": "battery_energy_imported_from_generator",
     "generator_to_grid_wh": "grid_energy_exported_from_generator",
 }
-_TOTALS = {
-    "solar_wh": ("solar_energy_exported", "solar_to_"),
-    "generator_wh": ("generator_energy_exported", "generator_to_"),
-    "battery_discharged_wh": ("battery_energy_exported", "battery_to_"),
-    "battery_charged_wh": ("total_battery_charge", "_to_battery_wh"),
-    "grid_imported_wh": ("grid_energy_imported", "grid_to_"),
-    "grid_exported_wh": ("total_grid_energy_exported", "_to_grid_wh"),
-    "home_wh": ("total_home_usage", "_to_home_wh"),
+_TOTAL_FIELDS = {
+    "solar_wh": "solar_energy_exported",
+    "generator_wh": "generator_energy_exported",
+    "battery_discharged_wh": "battery_energy_exported",
+    "battery_charged_wh": "total_battery_charge",
+    "grid_imported_wh": "grid_energy_imported",
+    "grid_exported_wh": "total_grid_energy_exported",
+    "home_wh": "total_home_usage",
 }
-"""Each total's field, and how the flows that make it up begin or end."""
+FLOWS_OF = {
+    total: tuple(flow for flow in FLOWS_WH if end in flow)
+    for total, end in {
+        "solar_wh": "solar_to_",
+        "generator_wh": "generator_to_",
+        "battery_discharged_wh": "battery_to_",
+        "battery_charged_wh": "_to_battery_",
+        "grid_imported_wh": "grid_to_",
+        "grid_exported_wh": "_to_grid_",
+        "home_wh": "_to_home_",
+    }.items()
+}
+"""The flows that make up each total."""
 
-_DAY_TOTALS = {
-    "solar_produced_kwh": "solar_wh",
-    "solar_to_home_kwh": "solar_to_home_wh",
-    "solar_to_battery_kwh": "solar_to_battery_wh",
-    "solar_to_grid_kwh": "solar_to_grid_wh",
-    "battery_charged_kwh": "battery_charged_wh",
-    "battery_discharged_kwh": "battery_discharged_wh",
-    "battery_to_home_kwh": "battery_to_home_wh",
-    "battery_to_grid_kwh": "battery_to_grid_wh",
-    "grid_imported_kwh": "grid_imported_wh",
-    "grid_exported_kwh": "grid_exported_wh",
-    "grid_to_home_kwh": "grid_to_home_wh",
-    "grid_to_battery_kwh": "grid_to_battery_wh",
-    "generator_produced_kwh": "generator_wh",
-    "home_consumed_kwh": "home_wh",
-}
+_INTO = ("solar_wh", "generator_wh", "battery_discharged_wh", "grid_imported_wh")
+_OUT_OF = ("home_wh", "battery_charged_wh", "grid_exported_wh")
 
 
 def intervals_from_history(
@@ -72,22 +76,41 @@ def intervals_from_history(
         soe: `site_id`, `timestamp` (UTC) and `soe` [%], the state of charge at that instant.
         days: `DAY_WINDOWS` with `received_at`, when the day's answer came.
     """
+    return (
+        answered(energy, soe, days)
+        .with_columns(pl.col(field).alias(name) for name, field in _FLOW_FIELDS.items())
+        .with_columns(
+            pl.coalesce(field, _sum_where_known(FLOWS_OF[name])).alias(name)
+            for name, field in _TOTAL_FIELDS.items()
+        )
+        .with_columns(
+            residual_wh=_sum_where_known(_INTO) - _sum_where_known(_OUT_OF),
+            source=pl.lit(CALENDAR_HISTORY),
+        )
+        .select(ENERGY_INTERVALS.names())
+    )
+
+
+def answered(buckets: pl.DataFrame, soe: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
+    """The buckets of Tesla's history that had begun when their day's answer came.
+
+    With `coverage`, the part of each that was over then, and `soc_pct`, the state of charge at its
+    end; null for the last one of a day, whose end is in the next day's answer.
+
+    Args:
+        buckets: `site_id`, `timestamp` (UTC) and any others.
+        soe: `site_id`, `timestamp` (UTC) and `soe` [%], the state of charge at that instant.
+        days: `DAY_WINDOWS` with `received_at`, when the day's answer came.
+    """
     elapsed = pl.col("received_at") - pl.col("timestamp")
     charge = in_their_days(soe, days).select(
         "site_id", "date", pl.col("timestamp") - INTERVAL, soc_pct=pl.col("soe")
     )
     return (
-        in_their_days(energy, days)
+        in_their_days(buckets, days)
         .with_columns(coverage=_divided(elapsed.dt.total_microseconds(), INTERVAL_US).clip(0, 1))
         .filter(pl.col("coverage") > 0)
-        .with_columns(pl.col(field).alias(name) for name, field in _FLOW_FIELDS.items())
-        .with_columns(
-            pl.coalesce(field, _sum_where_known(_flows(end))).alias(name)
-            for name, (field, end) in _TOTALS.items()
-        )
         .join(charge, on=["site_id", "date", "timestamp"], how="left")
-        .with_columns(source=pl.lit(CALENDAR_HISTORY))
-        .select(ENERGY_INTERVALS.names())
     )
 
 
@@ -102,16 +125,12 @@ def daily_totals(intervals: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
         intervals: `ENERGY_INTERVALS`.
         days: `DAY_WINDOWS`.
     """
-    measured = (pl.col("coverage") * INTERVAL).sum()
     solar, home = pl.col("solar_produced_kwh"), pl.col("home_consumed_kwh")
+    length = (pl.col("end") - pl.col("start")).first()
     return (
         in_their_days(intervals, days)
         .group_by("site_id", "date")
-        .agg(
-            *(_divided(_sum_or_null(name), 1000).alias(day) for day, name in _DAY_TOTALS.items()),
-            coverage_pct=(100 * measured / (pl.col("end") - pl.col("start")).first()).clip(0, 100),
-            source=pl.col("source").unique().sort().str.join("+"),
-        )
+        .agg(*_sums(length))
         .with_columns(
             self_consumption_pct=_share_pct(solar - pl.col("solar_to_grid_kwh"), solar),
             solar_offset_pct=_share_pct(pl.col("solar_to_home_kwh"), home),
@@ -121,21 +140,45 @@ def daily_totals(intervals: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def largest_residual_wh(intervals: pl.DataFrame) -> float:
-    """How far the worst interval is from balance [Wh]; 0 where there is none or all balance.
+def hourly_totals(intervals: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
+    """The sum of each local hour that has intervals, as `ENERGY_HOURLY`.
 
-    Solar + generator + battery out + grid in = home + battery in + grid out.
+    An hour that the clock repeats is two; in a zone of half hours an hour begins at half past, UTC.
+
+    Args:
+        intervals: `ENERGY_INTERVALS`.
+        days: `DAY_WINDOWS` with `time_zone`.
     """
-    into = _sum_where_known(
-        ["solar_wh", "generator_wh", "battery_discharged_wh", "grid_imported_wh"]
+    by_clock = [
+        own.with_columns(
+            hour=pl.col("timestamp")
+            .dt.convert_time_zone(str(zone))
+            .dt.truncate("1h")
+            .dt.convert_time_zone("UTC")
+        )
+        for (zone,), own in in_their_days(intervals, days).group_by("time_zone")
+    ]
+    if not by_clock:
+        return ENERGY_HOURLY.to_frame()
+    return (
+        pl.concat(by_clock)
+        .sort("site_id", "timestamp")
+        .group_by("site_id", "hour")
+        .agg(*_sums(pl.duration(hours=1)), pl.col("soc_pct").last())
+        .rename({"hour": "timestamp"})
+        .select(ENERGY_HOURLY.names())
+        .sort("site_id", "timestamp")
     )
-    out_of = _sum_where_known(["home_wh", "battery_charged_wh", "grid_exported_wh"])
-    residual = intervals.select((into - out_of).abs().max()).item()
-    return 0.0 if residual is None else float(residual)
 
 
-def _flows(end: str) -> list[str]:
-    return [flow for flow in FLOWS_WH if flow.startswith(end) or flow.endswith(end)]
+def _sums(length: pl.Expr) -> list[pl.Expr]:
+    """The sums of intervals [kWh], which part of a time of that length they cover, and sources."""
+    measured = (pl.col("coverage") * INTERVAL).sum()
+    return [
+        *(_divided(_sum_or_null(name), 1000).alias(total) for total, name in KWH_OF.items()),
+        (100 * measured / length).clip(0, 100).alias("coverage_pct"),
+        pl.col("source").unique().sort().str.join("+"),
+    ]
 
 
 def _sum_where_known(names: Iterable[str]) -> pl.Expr:

@@ -6,8 +6,7 @@ Tesla's `calendar_history` of kind energy and our own samples become intervals i
 
 import polars as pl
 
-from tessie_pipeline.domain.days import in_their_days
-from tessie_pipeline.domain.flows import CALENDAR_HISTORY, INTERVAL, INTERVAL_US
+from tessie_pipeline.domain.flows import CALENDAR_HISTORY, answered
 from tessie_pipeline.domain.live_intervals import LIVE_STATUS
 from tessie_pipeline.domain.power_flows import home_by_balance, split_flows
 from tessie_pipeline.domain.samples import ENERGY_INTERVALS, FLOWS_WH, TOTALS_WH
@@ -46,7 +45,7 @@ def intervals_from_power(
 
     A mean has one sign, so of import and export, or charge and discharge, in the same five minutes
     only the difference is left. Small negative solar power counts as none; the home's energy is by
-    balance. Coverage and state of charge are those of `intervals_from_history`.
+    balance.
 
     Args:
         power: `site_id`, `timestamp` (UTC) and Tesla's powers [W]; battery > 0 discharges,
@@ -54,29 +53,23 @@ def intervals_from_power(
         soe: `site_id`, `timestamp` (UTC) and `soe` [%], the state of charge at that instant.
         days: `DAY_WINDOWS` with `received_at`, when the day's answer came.
     """
-    elapsed = (pl.col("received_at") - pl.col("timestamp")).dt.total_microseconds()
-    charge = in_their_days(soe, days).select(
-        "site_id", "date", pl.col("timestamp") - INTERVAL, soc_pct=pl.col("soe")
-    )
     totals = (
-        in_their_days(power, days)
-        .with_columns(coverage=(elapsed * (1 / INTERVAL_US)).clip(0, 1).round(9))
-        .filter(pl.col("coverage") > 0)
+        answered(power, soe, days)
         .with_columns(
             ((sign * pl.col(name)).clip(0) * pl.col("coverage") * _HOURS).alias(total)
             for total, (name, sign) in _MEAN_POWERS.items()
         )
         .with_columns(home_wh=home_by_balance(), source=pl.lit(CALENDAR_HISTORY_POWER))
-        .join(charge, on=["site_id", "date", "timestamp"], how="left")
     )
     return split_flows(totals).select(ENERGY_INTERVALS.names())
 
 
 def best_intervals(candidates: pl.DataFrame) -> pl.DataFrame:
-    """The best row of each site and interval, whole and unchanged, sorted by both.
+    """The best row of each site and interval, sorted by both.
 
-    Rows without any energy are no candidates. Where two of one source cover as much, the one with
-    more energy is taken, so that the order of the candidates does not matter.
+    It is taken whole, but where it has no state of charge, which is no part of any balance, the
+    next best one's is. Rows without any energy are no candidates. Where two of one source cover as
+    much, the one with more energy is taken, so that the order of the candidates does not matter.
 
     Args:
         candidates: `ENERGY_INTERVALS` of any sources.
@@ -94,6 +87,7 @@ def best_intervals(candidates: pl.DataFrame) -> pl.DataFrame:
             *FLOWS_WH,
             "soc_pct",
         )
+        .with_columns(pl.col("soc_pct").forward_fill().over("site_id", "timestamp"))
         .unique(["site_id", "timestamp"], keep="last", maintain_order=True)
         .select(ENERGY_INTERVALS.names())
     )

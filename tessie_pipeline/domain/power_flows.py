@@ -9,9 +9,6 @@ import polars as pl
 
 from tessie_pipeline.domain.samples import TOTALS_WH
 
-RESIDUAL_WH = "residual_wh"
-"""What the totals put in beyond what they took out [Wh]; < 0 where more was taken out."""
-
 EXCHANGES_WH = ("grid_to_battery_wh", "battery_to_grid_wh")
 """What passed between battery and grid. Where it is measured, the other flows follow from it."""
 
@@ -40,10 +37,11 @@ def split_flows(totals: pl.DataFrame, *, has_exchanges: bool = False) -> pl.Data
     """
     is_known = pl.all_horizontal(pl.col(name).is_not_null() for name in _NEEDED)
     residual = energy_in() - energy_out()
-    return totals.with_columns(
+    flows = (
         pl.when(is_known).then(flow).alias(name)
-        for name, flow in {**_flows(has_exchanges=has_exchanges), RESIDUAL_WH: residual}.items()
+        for name, flow in {**_flows(has_exchanges=has_exchanges), "residual_wh": residual}.items()
     )
+    return totals.lazy().with_columns(flows).collect()  # which finds what they have in common
 
 
 def home_by_balance() -> pl.Expr:

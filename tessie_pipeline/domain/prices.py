@@ -4,7 +4,7 @@ The price of a moment is what the wall clock of the tariff's time zone says, als
 25 hours: an hour that the clock repeats costs the same twice. Not here: what a tariff is.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from zoneinfo import ZoneInfo
@@ -27,8 +27,22 @@ PRICES = pl.Schema(
 )
 """Half-open stretches of one price. Null: no version holds (`tariff_id`), no price is stated."""
 
+INTERVAL_PRICES = pl.Schema(
+    {
+        "site_id": pl.String(),
+        "timestamp": UTC_TIME,
+        "buy_price": pl.Float64(),
+        "sell_price": pl.Float64(),
+        "currency": pl.String(),
+    }
+)
+"""Prices of a site's five minutes per kWh; null, or no row, where they are not known."""
+
+NO_PRICES = pl.DataFrame(schema=INTERVAL_PRICES)
+
 _DAY = timedelta(days=1)
 _MINUTE = timedelta(minutes=1)
+_TICK = timedelta(microseconds=1)
 
 
 def version_at(versions: Sequence[Tariff], moment: datetime) -> Tariff | None:
@@ -52,6 +66,34 @@ def prices_over(versions: Sequence[Tariff], start: datetime, end: datetime) -> p
     ends = [*(first for first, _ in stretches[1:]), end]
     rows = [(first, last, *price) for (first, price), last in zip(stretches, ends, strict=True)]
     return pl.DataFrame(rows, PRICES, orient="row")
+
+
+def interval_prices(times: pl.DataFrame, tariffs: Mapping[str, Sequence[Tariff]]) -> pl.DataFrame:
+    """The prices of a kWh at each time, as `INTERVAL_PRICES`; not those of minutes of charging.
+
+    Args:
+        times: `site_id` and `timestamp` (UTC) of five minutes.
+        tariffs: the versions of each site's tariff; sites without one have no row.
+    """
+    priced = [NO_PRICES]
+    for (site,), own in times.select("site_id", "timestamp").group_by("site_id"):
+        versions = [one for one in tariffs.get(str(site), ()) if one.unit == "kwh"]
+        if not versions:
+            continue
+        own = own.sort("timestamp")
+        currencies = {one.tariff_id: one.currency for one in versions}
+        stretches = prices_over(versions, own["timestamp"][0], own["timestamp"][-1] + _TICK)
+        priced.append(
+            own.join_asof(stretches, left_on="timestamp", right_on="start")
+            .with_columns(
+                pl.col("buy_price", "sell_price").cast(pl.Float64),
+                currency=pl.col("tariff_id").replace_strict(
+                    currencies, default=None, return_dtype=pl.String
+                ),
+            )
+            .select(INTERVAL_PRICES.names())
+        )
+    return pl.concat(priced)
 
 
 def version_changes(versions: Sequence[Tariff], start: datetime, end: datetime) -> list[datetime]:

@@ -108,31 +108,55 @@ ENERGY_INTERVALS = pl.Schema(
         "site_id": pl.String(),
         "timestamp": UTC_TIME,
         **{name: pl.Float64() for name in (*TOTALS_WH, *FLOWS_WH)},
+        "residual_wh": pl.Float64(),
         "soc_pct": pl.Float64(),
         "source": pl.String(),
         "coverage": pl.Float64(),
     }
 )
-"""One row per site and five minutes, stamped with the interval's start."""
+"""One row per site and five minutes, stamped with the interval's start.
+
+`residual_wh` is what the totals put in beyond what they took out; < 0 where more was taken out.
+"""
+
+KWH_OF = {
+    "solar_produced_kwh": "solar_wh",
+    "solar_to_home_kwh": "solar_to_home_wh",
+    "solar_to_battery_kwh": "solar_to_battery_wh",
+    "solar_to_grid_kwh": "solar_to_grid_wh",
+    "battery_charged_kwh": "battery_charged_wh",
+    "battery_discharged_kwh": "battery_discharged_wh",
+    "battery_to_home_kwh": "battery_to_home_wh",
+    "battery_to_grid_kwh": "battery_to_grid_wh",
+    "grid_imported_kwh": "grid_imported_wh",
+    "grid_exported_kwh": "grid_exported_wh",
+    "grid_to_home_kwh": "grid_to_home_wh",
+    "grid_to_battery_kwh": "grid_to_battery_wh",
+    "generator_produced_kwh": "generator_wh",
+    "generator_to_home_kwh": "generator_to_home_wh",
+    "generator_to_battery_kwh": "generator_to_battery_wh",
+    "generator_to_grid_kwh": "generator_to_grid_wh",
+    "home_consumed_kwh": "home_wh",
+}
+"""The energies of hours and days, and which of an interval's each is the sum of."""
+
+ENERGY_HOURLY = pl.Schema(
+    {
+        "site_id": pl.String(),
+        "timestamp": UTC_TIME,
+        **{name: pl.Float64() for name in KWH_OF},
+        "soc_pct": pl.Float64(),
+        "coverage_pct": pl.Float64(),
+        "source": pl.String(),
+    }
+)
+"""One row per site and hour of its local clock, stamped with the hour's start (UTC)."""
 
 ENERGY_DAILY = pl.Schema(
     {
         "site_id": pl.String(),
         "date": pl.Date(),
-        "solar_produced_kwh": pl.Float64(),
-        "solar_to_home_kwh": pl.Float64(),
-        "solar_to_battery_kwh": pl.Float64(),
-        "solar_to_grid_kwh": pl.Float64(),
-        "battery_charged_kwh": pl.Float64(),
-        "battery_discharged_kwh": pl.Float64(),
-        "battery_to_home_kwh": pl.Float64(),
-        "battery_to_grid_kwh": pl.Float64(),
-        "grid_imported_kwh": pl.Float64(),
-        "grid_exported_kwh": pl.Float64(),
-        "grid_to_home_kwh": pl.Float64(),
-        "grid_to_battery_kwh": pl.Float64(),
-        "generator_produced_kwh": pl.Float64(),
-        "home_consumed_kwh": pl.Float64(),
+        **{name: pl.Float64() for name in KWH_OF},
         "self_consumption_pct": pl.Float64(),
         "solar_offset_pct": pl.Float64(),
         "coverage_pct": pl.Float64(),

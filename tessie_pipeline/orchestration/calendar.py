@@ -4,9 +4,16 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 import dagster as dg
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+)
 
-CALENDAR_DAYS = dg.DailyPartitionsDefinition(start_date="2015-04-30", end_offset=1)
-"""Every date since the Powerwall was presented, up to today (UTC), the day in progress included."""
+FIRST_DAY = date(2015, 4, 30)
+"""When the Powerwall was presented."""
+
+CALENDAR_DAYS = dg.DailyPartitionsDefinition(start_date=FIRST_DAY.isoformat(), end_offset=1)
+"""Every date since `FIRST_DAY`, up to today (UTC), the day in progress included."""
 
 SITE_DAYS_AT_ONCE = 2_000
 """What is held in memory and written in one transaction: about 200 MB of answers."""
@@ -16,6 +23,14 @@ def date_range(context: dg.AssetExecutionContext) -> tuple[date, date]:
     """The dates that a run is for: the first one, and the one after the last."""
     keys = context.partition_key_range
     return date.fromisoformat(keys.start), date.fromisoformat(keys.end) + timedelta(days=1)
+
+
+def range_tags(first: date, last: date) -> dict[str, str]:
+    """The tags of a run for the dates from `first` to `last`, both included."""
+    return {
+        ASSET_PARTITION_RANGE_START_TAG: first.isoformat(),
+        ASSET_PARTITION_RANGE_END_TAG: last.isoformat(),
+    }
 
 
 def in_parts(start: date, end: date, sites: int) -> Iterator[tuple[date, date]]:

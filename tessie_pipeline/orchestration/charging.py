@@ -12,6 +12,7 @@ import dagster as dg
 import polars as pl
 
 from tessie_pipeline.domain.charging import PARTING_COLUMNS, Charging, detect, parts_charging
+from tessie_pipeline.domain.charging_costs import SESSION_KEY
 from tessie_pipeline.domain.charging_frames import CHARGING_SESSIONS
 from tessie_pipeline.domain.charging_readings import SAMPLE_COLUMNS
 from tessie_pipeline.domain.connectors import SEEN, connected, measured_by_connectors
@@ -20,9 +21,11 @@ from tessie_pipeline.domain.samples import UTC_TIME
 from tessie_pipeline.orchestration.derivation import begun_in, derive_marked, label_edited
 from tessie_pipeline.orchestration.metadata import table_metadata
 from tessie_pipeline.store import charging_tables
+from tessie_pipeline.store.attribution import follow_charges, read_pieces_begun
 from tessie_pipeline.store.charging import (
     LABELS,
     LOCATED_FROM,
+    STAYS,
     charging_figures,
     read_capacities,
     read_connected,
@@ -100,13 +103,19 @@ def label_sessions(database: Database) -> None:
 
     def labeller(connection: adbc.Connection) -> Callable[[pl.DataFrame], pl.DataFrame]:
         places = read_places(connection)
-        return lambda stored: located(stored, places).select(LABELS.names())
+
+        def labelled(stored: pl.DataFrame) -> pl.DataFrame:
+            labels = located(stored, places).select(LABELS.names())
+            follow_charges(connection, _moved(stored, labels["site_id"]))
+            return labels
+
+        return labelled
 
     label_edited(
         database,
         READER,
         charging_tables.charging_sessions,
-        LOCATED_FROM,
+        pl.Schema({**LOCATED_FROM, **STAYS}),
         labeller,
         cost_basis=None,
     )
@@ -122,11 +131,14 @@ def _derive(connection: adbc.Connection, windows: pl.DataFrame) -> pl.DataFrame:
         begun_in(windows, found.pieces, "session_started_at"),
     )
     before = read_sessions(connection, windows)
-    connectors = _connected(connection, charging.sessions)
-    charging = measured_by_connectors(charging, connectors)
+    drawn_before = read_pieces_begun(connection, windows)
+    seen = _seen(connection, charging.sessions)
+    connectors = connected(charging.sessions, seen)
+    charging = measured_by_connectors(charging, connectors, seen)
     sessions = pl.concat([charging.sessions, connectors], how="horizontal")
     labels = located(sessions, read_places(connection)).select(*LABELS, "connector_live_kwh")
     replace_sessions(connection, charging, labels, windows)
+    follow_charges(connection, _changed(drawn_before, read_pieces_begun(connection, windows)))
     mark(
         connection,
         sampled_spans(connection, refresh_capacities(connection, windows)).unpivot(
@@ -136,11 +148,42 @@ def _derive(connection: adbc.Connection, windows: pl.DataFrame) -> pl.DataFrame:
     return _differing(before, charging.sessions)
 
 
-def _connected(connection: adbc.Connection, sessions: pl.DataFrame) -> pl.DataFrame:
-    """What the sites said of the vehicles while they were plugged in, as `connected` gives it."""
+def _seen(connection: adbc.Connection, sessions: pl.DataFrame) -> pl.DataFrame:
+    """What the wall connectors of sites said of the vehicles while plug-ins lasted, as `SEEN`."""
     answers, _ = decode_wall_connectors(read_connected(connection, sessions))
-    seen = answers.drop_nulls("vin").join(read_vins(connection), on="vin")
-    return connected(sessions, seen.select(SEEN.names()))
+    vins = read_vins(connection)
+    return answers.drop_nulls("vin").join(vins, on="vin").select(SEEN.names())
+
+
+def _changed(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
+    """`site_id`, `start` and `end` (UTC) of what plug-ins drew otherwise (`PIECES_AT_SITES`)."""
+    told = ["site_id", "vehicle_id", "start", "end", "energy_kwh"]
+    only_in_one = [
+        one.join(other, on=told, how="anti", nulls_equal=True)
+        for one, other in ((before, after), (after, before))
+    ]
+    return (
+        pl.concat(only_in_one)
+        .group_by("site_id", *SESSION_KEY)
+        .agg(pl.col("start").min(), pl.col("end").max())
+        .select("site_id", "start", "end")
+    )
+
+
+def _moved(stored: pl.DataFrame, site_id: pl.Series) -> pl.DataFrame:
+    """`site_id`, `start` and `end` (UTC) of the plug-ins that were at another site than they are.
+
+    Args:
+        stored: as they are stored, with `STAYS`.
+        site_id: the site of each now.
+    """
+    moved = stored.with_columns(now_at=site_id).filter(
+        pl.col("site_id").ne_missing(pl.col("now_at"))
+    )
+    end = pl.coalesce("ended_by", "ended_after")
+    sites = ("site_id", "now_at")
+    spans = [moved.select(site_id=site, start="started_at", end=end) for site in sites]
+    return pl.concat(spans).drop_nulls()
 
 
 def _differing(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""Assets of energy by day: Tesla's history as received, its 5-minute intervals, their daily sums.
+"""Assets of energy by day: Tesla's history as received, intervals of all sources, hours and days.
 
 All have the same partitions and run a range of dates as one run. Each part of the range is one
 transaction, which leaves alone the site-days it has nothing for.
@@ -6,16 +6,15 @@ transaction, which leaves alone the site-days it has nothing for.
 
 from datetime import timedelta
 
+import adbc_driver_postgresql.dbapi as adbc
 import dagster as dg
 import polars as pl
 
-from tessie_pipeline.domain.days import day_windows, days_with, rows_by_date
-from tessie_pipeline.domain.flows import (
-    daily_totals,
-    intervals_from_history,
-    largest_residual_wh,
-)
-from tessie_pipeline.orchestration.calendar import CALENDAR_DAYS, date_range, in_parts
+from tessie_pipeline.domain.days import rows_by_date
+from tessie_pipeline.domain.energy_checks import sums_of_hours
+from tessie_pipeline.domain.flows import daily_totals, hourly_totals
+from tessie_pipeline.orchestration import energy_checks as checks
+from tessie_pipeline.orchestration.calendar import CALENDAR_DAYS, date_range
 from tessie_pipeline.orchestration.faults import (
     answered_check,
     failing_as_dagster_does,
@@ -23,8 +22,16 @@ from tessie_pipeline.orchestration.faults import (
     raise_if_nobody_answered,
     retry_if_transient,
 )
-from tessie_pipeline.orchestration.history_download import download, missing_answers
+from tessie_pipeline.orchestration.history_download import (
+    download,
+    missing_answers,
+    note_failures,
+    within,
+)
+from tessie_pipeline.orchestration.intervals import derive_intervals
 from tessie_pipeline.orchestration.metadata import (
+    NO_ROWS,
+    NO_TOTALS,
     describe_days,
     picture,
     table_metadata,
@@ -32,29 +39,29 @@ from tessie_pipeline.orchestration.metadata import (
 )
 from tessie_pipeline.orchestration.money import Money, money
 from tessie_pipeline.orchestration.resources import Clock
+from tessie_pipeline.orchestration.site_days import compute_days
 from tessie_pipeline.settings import Settings
-from tessie_pipeline.store import tables
+from tessie_pipeline.store import energy_tables
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.energy_days import read_intervals, save_computed_days
-from tessie_pipeline.store.history import answers_by_date, read_answers
-from tessie_pipeline.store.registries import read_zones
-from tessie_pipeline.store.writes import replace_windows
+from tessie_pipeline.store.energy_days import save_computed_days, save_hours
+from tessie_pipeline.store.energy_intervals import read_intervals
+from tessie_pipeline.store.history import answers_by_date
 from tessie_pipeline.tesla.client import FleetApi
-from tessie_pipeline.tesla.history import decode_energy_history, decode_soe_history
-
-BALANCED_WH = 50.0
-"""An interval further from balance than this is worth a look; Tesla's own are within a few Wh."""
 
 FRESH = dg.FreshnessPolicy.time_window(
     fail_window=timedelta(hours=50), warn_window=timedelta(hours=26)
 )
 
 
-class Refetch(dg.Config):
-    """How `energy_history` is to be fetched."""
+class Asking(dg.Config):
+    """How `energy_history` asks Tesla."""
 
     refetch: bool = False
-    """Ask Tesla again for days whose answers are complete."""
+    """Ask again for days whose answers are complete."""
+
+    sparingly: bool = False
+    """Ask as the schedules do: for a day in progress only for its energy and with money to spare,
+    and not soon again for what was asked for in vain."""
 
 
 @dg.asset(
@@ -63,14 +70,14 @@ class Refetch(dg.Config):
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="energy",
     kinds={"tesla", "postgres"},
-    metadata=table_metadata(tables.energy_history),
+    metadata=table_metadata(energy_tables.energy_history),
     freshness_policy=FRESH,
     pool="tesla_history",
     check_specs=[dg.AssetCheckSpec("every_answer_came", asset="energy_history")],
 )
 def energy_history(
     context: dg.AssetExecutionContext,
-    config: Refetch,
+    config: Asking,
     database: dg.ResourceParam[Database],
     fleet_api: dg.ResourceParam[FleetApi],
     clock: dg.ResourceParam[Clock],
@@ -80,12 +87,16 @@ def energy_history(
     Days whose answers came after their end are not asked for again, unless `refetch` says so.
     """
     start, end = date_range(context)
-    missing = missing_answers(database, start, end, clock(), refetch=config.refetch)
+    missing = missing_answers(
+        database, start, end, clock(), refetch=config.refetch, sparingly=config.sparingly
+    )
 
     def account() -> Money:
         with database.rows() as connection:
             return money(connection, Settings.load(), clock())
 
+    if config.sparingly:
+        missing = within(account().spare_calls, missing)
     with failing_as_dagster_does():
         result = download(
             database,
@@ -97,6 +108,7 @@ def energy_history(
         )
         keep_aside(database, "calendar_history", result.refused)
         retry_if_transient(result.failures.values(), context.retry_number)
+        note_failures(database, result.failures, clock())
         with database.frames() as connection:
             stored = answers_by_date(connection, start, end)
         raise_if_nobody_answered(stored.height, result.failures)
@@ -123,50 +135,32 @@ def energy_history(
 
 
 @dg.asset(
-    deps=[energy_history],
+    deps=[energy_history, "energy_states"],
     partitions_def=CALENDAR_DAYS,
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="energy",
     kinds={"polars", "postgres"},
-    metadata=table_metadata(tables.energy_intervals),
-    check_specs=[dg.AssetCheckSpec("energy_balances", asset="energy_intervals")],
+    metadata=table_metadata(energy_tables.energy_intervals),
+    check_specs=checks.specs("energy_intervals", checks.INTERVALS),
 )
 def energy_intervals(
     context: dg.AssetExecutionContext, database: dg.ResourceParam[Database]
 ) -> dg.MaterializeResult:
-    """Energy [Wh] of each site by five minutes, with where it came from and went to."""
-    worst_wh, refused_answers = 0.0, 0
-    with database.frames() as connection:
-        zones = read_zones(connection)
-    for start, end in in_parts(*date_range(context), sites=zones.height):
-        with database.frames() as connection:
-            answers = read_answers(connection, "energy", start, end)
-            buckets, refused = decode_energy_history(answers)
-            soe, refused_soe = decode_soe_history(read_answers(connection, "soe", start, end))
-            days = day_windows(zones, start, end).join(
-                answers.select("site_id", "date", "received_at"), on=["site_id", "date"]
-            )
-            intervals = intervals_from_history(buckets, soe, days)
-            replace_windows(
-                connection,
-                tables.energy_intervals,
-                intervals,
-                days_with(intervals, days).select("site_id", "start", "end"),
-            )
-        keep_aside(database, "calendar_history", [*refused, *refused_soe])
-        describe_days(context, rows_by_date(intervals, days))
-        refused_answers += len(refused) + len(refused_soe)
-        worst_wh = max(worst_wh, largest_residual_wh(intervals))
+    """Energy [Wh] of each site by five minutes, with where it came from and went to.
+
+    Of Tesla's energies, Tesla's powers and our own samples the best is taken, interval by interval.
+    """
+    derived = compute_days(context, database, energy_tables.energy_intervals, derive_intervals)
+    refused = [one for part in derived for one in part.refused]
+    keep_aside(database, "calendar_history", refused)
+    describe_days(context, pl.concat([NO_ROWS, *(part.rows for part in derived)]))
+    findings = [part.findings for part in derived]
     return dg.MaterializeResult(
-        metadata={"refused": refused_answers},
-        check_results=[
-            dg.AssetCheckResult(
-                check_name="energy_balances",
-                passed=worst_wh <= BALANCED_WH,
-                severity=dg.AssetCheckSeverity.WARN,
-                metadata={"largest_residual_wh": worst_wh, "allowed_wh": BALANCED_WH},
-            )
-        ],
+        metadata={
+            "refused": len(refused),
+            "days_changed": sum(part.changed.height for part in derived),
+        },
+        check_results=checks.results(checks.INTERVALS, findings, checks.site_names(database)),
     )
 
 
@@ -176,25 +170,61 @@ def energy_intervals(
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="energy",
     kinds={"polars", "postgres"},
-    metadata=table_metadata(tables.energy_daily),
+    metadata=table_metadata(energy_tables.energy_hourly),
+    check_specs=checks.specs("energy_hourly", checks.HOURS),
+)
+def energy_hourly(
+    context: dg.AssetExecutionContext, database: dg.ResourceParam[Database]
+) -> dg.MaterializeResult:
+    """Energy [kWh] of each site and hour of its clock."""
+    findings: list[checks.Findings] = []
+
+    def compute(connection: adbc.Connection, days: pl.DataFrame) -> pl.DataFrame:
+        intervals = read_intervals(connection, days)
+        hours = hourly_totals(intervals, days)
+        save_hours(connection, hours, days)
+        findings.append({"hours_add_up": sums_of_hours(hours, intervals, days)})
+        return rows_by_date(hours, days)
+
+    rows = compute_days(context, database, energy_tables.energy_hourly, compute)
+    describe_days(context, pl.concat([NO_ROWS, *rows]))
+    return dg.MaterializeResult(
+        check_results=checks.results(checks.HOURS, findings, checks.site_names(database))
+    )
+
+
+@dg.asset(
+    deps=[energy_intervals],
+    partitions_def=CALENDAR_DAYS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    group_name="energy",
+    kinds={"polars", "postgres"},
+    metadata=table_metadata(energy_tables.energy_daily),
+    check_specs=checks.specs("energy_daily", checks.DAYS),
     freshness_policy=FRESH,
 )
 def energy_daily(
-    context: dg.AssetExecutionContext, database: dg.ResourceParam[Database]
+    context: dg.AssetExecutionContext,
+    database: dg.ResourceParam[Database],
+    clock: dg.ResourceParam[Clock],
 ) -> dg.MaterializeResult:
     """Energy [kWh] of each site and local day: produced, used, stored, imported and exported."""
-    parts: list[pl.DataFrame] = []
-    with database.frames() as connection:
-        zones = read_zones(connection)
-    for start, end in in_parts(*date_range(context), sites=zones.height):
-        days = day_windows(zones, start, end)
-        with database.frames() as connection:
-            computed = daily_totals(read_intervals(connection, days), days)
-            save_computed_days(connection, computed)
-        parts.append(totals_by_date(computed))
-    totals = pl.concat(parts)
+    findings: list[checks.Findings] = []
+
+    def compute(connection: adbc.Connection, days: pl.DataFrame) -> pl.DataFrame:
+        computed = daily_totals(read_intervals(connection, days), days)
+        save_computed_days(connection, computed)
+        findings.append(checks.of_days(computed, days, clock()))
+        return totals_by_date(computed)
+
+    parts = compute_days(context, database, energy_tables.energy_daily, compute)
+    totals = pl.concat([NO_TOTALS, *parts])
     describe_days(context, totals)
     if not totals.is_empty():
         last = context.partition_key_range.end
         context.add_asset_metadata({"picture": picture(totals)}, partition_key=last)
-    return dg.MaterializeResult()
+    if findings:
+        findings.append(checks.of_missing_days(database, *date_range(context), clock()))
+    return dg.MaterializeResult(
+        check_results=checks.results(checks.DAYS, findings, checks.site_names(database))
+    )

@@ -6,17 +6,17 @@ killed has lost nothing it was billed for.
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from tessie_pipeline.domain.days import dates_between, day_start
 from tessie_pipeline.orchestration.money import UNLIMITED
 from tessie_pipeline.orchestration.resources import Clock
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.history import received, save_answer
-from tessie_pipeline.store.registries import KnownSite, listed_sites
+from tessie_pipeline.store.gaps import note_misses, read_missing
+from tessie_pipeline.store.history import save_answer
+from tessie_pipeline.store.holds import holds_against
 from tessie_pipeline.tesla.answers import (
     Rejected,
     UndecodableAnswer,
@@ -28,11 +28,6 @@ from tessie_pipeline.tesla.client import FleetApi
 from tessie_pipeline.tesla.errors import FleetApiError, TerminalApiError, TransientApiError
 from tessie_pipeline.tesla.history_check import HistoryKind, check_history_answer
 
-KINDS: tuple[HistoryKind, ...] = ("energy", "power", "soe")
-
-SETTLED = timedelta(minutes=30)
-"""An answer is complete if it came so long after the day's end; sites report with a delay."""
-
 FAILURES_IN_A_ROW = 3
 """After so many a site's answers are taken to be out of reach, and it is not asked for more."""
 
@@ -42,16 +37,23 @@ PROGRESS_EVERY = 30
 
 @dataclass(frozen=True)
 class Missing:
-    """One answer that is to be fetched, of a site with a time zone."""
+    """One answer that is to be fetched; it will be complete if the day `is_over`."""
 
-    site: KnownSite
+    site_id: str
     tesla_site_id: int
+    site_name: str | None
     zone: ZoneInfo
     kind: HistoryKind
     day: date
+    is_over: bool
+
+    @property
+    def key(self) -> tuple[str, HistoryKind, date]:
+        """What it is stored by."""
+        return self.site_id, self.kind, self.day
 
     def __str__(self) -> str:
-        return f"{self.site.site_name or self.tesla_site_id} {self.day} {self.kind}"
+        return f"{self.site_name or self.tesla_site_id} {self.day} {self.kind}"
 
 
 @dataclass
@@ -79,34 +81,40 @@ class Download:
 
 
 def missing_answers(
-    database: Database, start: date, end: date, now: datetime, *, refetch: bool
+    database: Database,
+    start: date,
+    end: date,
+    now: datetime,
+    *,
+    refetch: bool = False,
+    sparingly: bool = False,
 ) -> list[Missing]:
     """The answers to fetch for the local days from `start` up to `end` that have begun by `now`.
 
-    Only sites that the account lists; those without a time zone wait until they are described.
-    With `refetch`, all of them.
+    Those of days in progress come last, others the newest first; the arguments and what is left
+    out are those of `store.gaps.read_missing`.
     """
     with database.rows() as connection:
-        sites = listed_sites(connection)
-        came = received(connection, start, end)
-    missing: list[Missing] = []
-    for tesla_site_id, site in sites.items():
-        if site.time_zone is None:
-            continue
-        zone = ZoneInfo(site.time_zone)
-        for day in dates_between(start, end):
-            complete_at = day_start(day + timedelta(days=1), zone) + SETTLED
-            missing += [
-                Missing(site, tesla_site_id, zone, kind, day)
-                for kind in KINDS
-                if day_start(day, zone) <= now
-                and (refetch or not _is_complete(came.get((site.site_id, kind, day)), complete_at))
-            ]
-    return missing
+        rows = read_missing(connection, start, end, now, refetch=refetch, sparingly=sparingly)
+    return [
+        Missing(
+            row.site_id.hex,
+            row.tesla_site_id,
+            row.site_name,
+            ZoneInfo(row.time_zone),
+            row.kind,
+            row.date,
+            row.is_over,
+        )
+        for row in rows
+    ]
 
 
-def _is_complete(received_at: datetime | None, complete_at: datetime) -> bool:
-    return received_at is not None and received_at >= complete_at
+def within(spare_calls: int, missing: Sequence[Missing]) -> list[Missing]:
+    """What is to be fetched, with at most so many answers of days in progress."""
+    over = [wanted for wanted in missing if wanted.is_over]
+    in_progress = [wanted for wanted in missing if not wanted.is_over]
+    return over + in_progress[:spare_calls]
 
 
 def download(
@@ -122,6 +130,7 @@ def download(
     A site is not asked again for a kind that it refused with a terminal error, nor for anything
     after a few failures in a row. No site is asked once Tesla says when to come back, or once the
     budget allows no more; `affordable`, the number of calls that it does, is asked now and then.
+    What was answered in vain is noted; what failed is not, since the caller may try again.
     """
     result = Download()
     refused: set[tuple[int, HistoryKind]] = set()
@@ -160,6 +169,13 @@ def download(
     return result
 
 
+def note_failures(database: Database, failures: Iterable[Missing], now: datetime) -> None:
+    """Note what failed as asked for in vain, unless the account as a whole is not answered."""
+    with database.rows() as connection:
+        if holds_against(connection, "", 0, now) is None:
+            note_misses(connection, (wanted.key for wanted in failures), now)
+
+
 def _keep(
     database: Database, wanted: Missing, body: object, received_at: datetime, result: Download
 ) -> None:
@@ -168,12 +184,14 @@ def _keep(
         text = kept_text(unwrapped(body))
     except UndecodableAnswer as error:
         reason = str(error)
-    if reason is not None:
-        result.refused.append(replace(rejected(body, reason), subject=wanted.site.site_id))
-        return
+    is_kept = False
     with database.rows() as connection:
-        is_kept = save_answer(
-            connection, wanted.site.site_id, wanted.kind, wanted.day, text, received_at
-        )
-    result.kept += is_kept
-    result.shorter += not is_kept
+        if reason is None:
+            is_kept = save_answer(connection, *wanted.key, text, received_at)
+        if not is_kept:
+            note_misses(connection, [wanted.key], received_at)
+    if reason is not None:
+        result.refused.append(replace(rejected(body, reason), subject=wanted.site_id))
+    else:
+        result.kept += is_kept
+        result.shorter += not is_kept

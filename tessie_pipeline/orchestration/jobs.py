@@ -3,17 +3,21 @@
 Every job runs in one process, which costs a third of a process per step (`design.md` section 5).
 """
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from itertools import islice
 from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-    MAX_RUNTIME_SECONDS_TAG,
-)
+from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG, SCHEDULE_NAME_TAG
+
+from tessie_pipeline.domain.days import stretches
+from tessie_pipeline.orchestration.calendar import FIRST_DAY, range_tags
+from tessie_pipeline.orchestration.site_days import ONLY_CHANGED
+from tessie_pipeline.store.database import Database
+from tessie_pipeline.store.dirty_days import READERS
+from tessie_pipeline.store.gaps import gap_dates
 
 HISTORY_CRON = "30 12 * * *"
 """In UTC: half past noon, when yesterday's local day is over everywhere on earth."""
@@ -21,16 +25,28 @@ HISTORY_CRON = "30 12 * * *"
 BILLS_CRON = "45 12 * * *"
 """In UTC: after the history of the days, which has its share of the budget first."""
 
-HEALED_DAYS = 7
-"""How many days back the daily run looks; days that are complete cost no request."""
+GAPS_AT_ONCE = 10
+"""A run is of days that follow each other; of more stretches the oldest wait for the next tick."""
+
+REFRESH_CRON = "37 * * * *"
+"""In UTC: after a day that ended on the hour has settled, and beside the polls."""
 
 LONGEST_POLL = timedelta(minutes=10)
 """A poll that has not ended by then never will: its process died."""
 
+LONGEST_REFRESH = timedelta(hours=6)
+"""As much for a refresh, which waits while others ask for history."""
+
+LONGEST_HISTORY = timedelta(days=1)
+"""As much for any run; `dagster.yaml` ends it then."""
+
 LIVE_POLL = "live_poll"
 ENERGY_DAYS = "energy_days"
+CHANGED_DAYS = "changed_days"
 VEHICLE_HISTORY = "vehicle_history"
 CHARGING_RECORDS = "charging_records"
+
+COMPUTED_BY_DAY = [table.name for table in READERS]
 
 
 def jobs(log_level: str) -> list[UnresolvedAssetJobDefinition]:
@@ -47,18 +63,25 @@ def jobs(log_level: str) -> list[UnresolvedAssetJobDefinition]:
         ),
         dg.define_asset_job(
             ENERGY_DAYS,
-            selection=["energy_history", "energy_intervals", "energy_daily"],
+            selection=["energy_history", *COMPUTED_BY_DAY],
             executor_def=dg.in_process_executor,
             config=config,
-            description="Tesla's history of each day, its intervals and its sums; any range of "
-            "days is one run.",
+            description="Tesla's history of each day, its intervals and what is made of them; any "
+            "range of days is one run.",
+        ),
+        dg.define_asset_job(
+            CHANGED_DAYS,
+            selection=COMPUTED_BY_DAY,
+            executor_def=dg.in_process_executor,
+            config=config,
+            description="What is made of each day's energy once more, where something changed.",
         ),
         dg.define_asset_job(
             VEHICLE_HISTORY,
-            selection=["charging_sessions", "charging_costs", "drives"],
+            selection=["charging_sessions", "charging_attribution", "charging_costs", "drives"],
             executor_def=dg.in_process_executor,
             config=config,
-            description="Charges, what they cost, and drives: all that is not up to date.",
+            description="Charges, their origin and cost, and drives: all that is not up to date.",
         ),
         dg.define_asset_job(
             CHARGING_RECORDS,
@@ -93,12 +116,7 @@ def live_poll_schedule(cron: str) -> dg.ScheduleDefinition:
     )
     def live_poll_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         """Samples of all vehicles and sites."""
-        unfinished = dg.RunsFilter(
-            job_name=LIVE_POLL,
-            statuses=[dg.DagsterRunStatus.QUEUED, *RUNNING],
-            created_after=context.scheduled_execution_time - LONGEST_POLL,
-        )
-        if context.instance.get_runs_count(unfinished):
+        if _still_runs(context, LIVE_POLL, LONGEST_POLL):
             return dg.SkipReason("The poll before this one still runs.")
         return dg.RunRequest()
 
@@ -106,7 +124,7 @@ def live_poll_schedule(cron: str) -> dg.ScheduleDefinition:
 
 
 def energy_days_schedule(log_level: str) -> dg.ScheduleDefinition:
-    """Run `ENERGY_DAYS` once a day, with `log_level` for runs of a range, which have no default."""
+    """Run `ENERGY_DAYS` once a day for all that Tesla could still fill."""
 
     @dg.schedule(
         job_name=ENERGY_DAYS,
@@ -114,20 +132,77 @@ def energy_days_schedule(log_level: str) -> dg.ScheduleDefinition:
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
     )
-    def energy_days_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-        """The days that are over everywhere, back to `HEALED_DAYS` ago, so that outages heal."""
-        yesterday = context.scheduled_execution_time.date() - timedelta(days=1)
-        first = yesterday - timedelta(days=HEALED_DAYS - 1)
-        return dg.RunRequest(
-            run_key=yesterday.isoformat(),
-            run_config=logging_from(log_level),
-            tags={
-                ASSET_PARTITION_RANGE_START_TAG: first.isoformat(),
-                ASSET_PARTITION_RANGE_END_TAG: yesterday.isoformat(),
-            },
-        )
+    def energy_days_schedule(
+        context: dg.ScheduleEvaluationContext, database: dg.ResourceParam[Database]
+    ) -> list[dg.RunRequest] | dg.SkipReason:
+        """Yesterday, which is over everywhere, and gaps however old, the newest first.
+
+        What the budget does not allow today is a gap tomorrow.
+        """
+        own = {SCHEDULE_NAME_TAG: "energy_days_schedule"}
+        if _still_runs(context, ENERGY_DAYS, LONGEST_HISTORY, own):
+            return dg.SkipReason("The history that was asked for before still comes.")
+        now = context.scheduled_execution_time
+        yesterday = now.date() - timedelta(days=1)
+        with database.rows() as connection:
+            gaps = [day for day in gap_dates(connection, now) if day >= FIRST_DAY]
+        newest_first = reversed(stretches([*gaps, yesterday]))
+        return [
+            _history_of(first, last, log_level, run_key=f"{yesterday}: {first} to {last}")
+            for first, last in islice(newest_first, GAPS_AT_ONCE)
+        ]
 
     return energy_days_schedule
+
+
+def energy_refresh_schedule(log_level: str) -> dg.ScheduleDefinition:
+    """Run `ENERGY_DAYS` every hour for the days in progress and those that ended last."""
+
+    @dg.schedule(
+        job_name=ENERGY_DAYS,
+        cron_schedule=REFRESH_CRON,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )
+    def energy_refresh_schedule(
+        context: dg.ScheduleEvaluationContext,
+    ) -> dg.RunRequest | dg.SkipReason:
+        """Days in progress on any clock, as far as they are dates of UTC, and those before them."""
+        if _still_runs(context, ENERGY_DAYS, LONGEST_REFRESH):
+            return dg.SkipReason("Energy of days is being asked for.")
+        today = context.scheduled_execution_time.date()
+        ends = {MAX_RUNTIME_SECONDS_TAG: str(int(LONGEST_REFRESH.total_seconds()))}
+        return _history_of(today - timedelta(days=2), today, log_level, **ends)
+
+    return energy_refresh_schedule
+
+
+def _history_of(
+    first: date, last: date, log_level: str, run_key: str | None = None, **tags: str
+) -> dg.RunRequest:
+    """A run of days of which only what is missing is asked for, and what changed is computed."""
+    sparingly = {"ops": {"energy_history": {"config": {"sparingly": True}}}}
+    return dg.RunRequest(
+        run_key=run_key,
+        run_config=logging_from(log_level) | sparingly,
+        tags=range_tags(first, last) | ONLY_CHANGED | tags,
+    )
+
+
+def _still_runs(
+    context: dg.ScheduleEvaluationContext,
+    job_name: str,
+    longest: timedelta,
+    tags: Mapping[str, str] | None = None,
+) -> bool:
+    """Whether a run of the job that may yet end has not; of those with `tags`, if given."""
+    unfinished = dg.RunsFilter(
+        job_name=job_name,
+        statuses=[dg.DagsterRunStatus.QUEUED, *RUNNING],
+        tags=tags,
+        created_after=context.scheduled_execution_time - longest,
+    )
+    return context.instance.get_runs_count(unfinished) > 0
 
 
 charging_records_schedule = dg.ScheduleDefinition(
@@ -144,5 +219,6 @@ def schedules(poll_cron: str, log_level: str) -> Sequence[dg.ScheduleDefinition]
     return [
         live_poll_schedule(poll_cron),
         energy_days_schedule(log_level),
+        energy_refresh_schedule(log_level),
         charging_records_schedule,
     ]

@@ -9,11 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import dagster as dg
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-)
 
+from tessie_pipeline.orchestration.calendar import range_tags
 from tessie_pipeline.orchestration.jobs import LIVE_POLL, RUNNING, logging_from
 
 
@@ -41,6 +38,7 @@ class LocalDagster:
         job_name: str,
         days: tuple[date, date] | None = None,
         meanwhile: Callable[[], object] = lambda: None,
+        tags: Mapping[str, str] | None = None,
     ) -> None:
         """Run a job, for the dates from the first to the last of `days` if it has partitions.
 
@@ -52,14 +50,12 @@ class LocalDagster:
             job_name: the job's name.
             days: the first and the last date.
             meanwhile: called a few times a second.
+            tags: of the run, besides.
 
         Raises:
             RunFailedError: a step failed.
         """
-        tags = {}
-        if days is not None:
-            tags[ASSET_PARTITION_RANGE_START_TAG] = days[0].isoformat()
-            tags[ASSET_PARTITION_RANGE_END_TAG] = days[1].isoformat()
+        all_tags = dict(tags or {}) | ({} if days is None else range_tags(*days))
         job = definitions.resolve_job_def(job_name)
         outcome: Future[dg.ExecuteInProcessResult] = Future()
 
@@ -69,7 +65,7 @@ class LocalDagster:
                     job.execute_in_process(
                         run_config=logging_from("ERROR"),
                         instance=self.instance,
-                        tags=tags,
+                        tags=all_tags,
                         raise_on_error=False,
                     )
                 )

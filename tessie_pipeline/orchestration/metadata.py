@@ -19,6 +19,14 @@ _PICTURED = {
     "to grid": "grid_exported_kwh",
 }
 
+NO_ROWS = pl.DataFrame(schema={"date": pl.Date(), "rows": pl.get_index_type()})
+NO_TOTALS = pl.DataFrame(
+    schema={
+        **NO_ROWS.schema,
+        **dict.fromkeys((*_PICTURED.values(), "coverage_pct"), pl.Float64()),
+    }
+)
+
 
 def table_metadata(table: sa.Table) -> dict[str, Any]:
     """An asset's standing metadata: the name of its table, and its columns with their comments."""

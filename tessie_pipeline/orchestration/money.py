@@ -14,6 +14,7 @@ from tessie_pipeline.domain.budget import (
     month_of,
     outlook,
     paced,
+    spare_usd,
 )
 from tessie_pipeline.domain.polling import Pace
 from tessie_pipeline.settings import Settings
@@ -27,7 +28,8 @@ UNLIMITED = 1_000_000_000
 class Money:
     """The month's outlook, and the pace at which calls stay within the budget.
 
-    `history_calls` is how many calls for history are affordable.
+    `history_calls` is how many calls for history are affordable, `spare_calls` how many for a look
+    at days in progress.
     """
 
     budget: Budget
@@ -35,6 +37,7 @@ class Money:
     pace: Pace
     are_sites_free: bool
     history_calls: int
+    spare_calls: int
 
     @property
     def site_pace(self) -> Pace:
@@ -67,7 +70,10 @@ def money(connection: sa.Connection, settings: Settings, now: datetime) -> Money
     ]
     month = outlook(calls, budget, now, polling_since=first_call_at(connection))
     is_history_free = are_sites_free or budget.price_usd == 0
-    history_calls = (
-        UNLIMITED if is_history_free else int(history_usd(month, budget, now) / budget.price_usd)
+    history_calls, spare_calls = (
+        UNLIMITED if is_history_free else int(of(month, budget, now) / budget.price_usd)
+        for of in (history_usd, spare_usd)
     )
-    return Money(budget, month, paced(month, budget, now), are_sites_free, history_calls)
+    return Money(
+        budget, month, paced(month, budget, now), are_sites_free, history_calls, spare_calls
+    )

@@ -83,6 +83,7 @@ def sessions_reconcile(found: Reconciliation) -> dg.AssetCheckResult:
     for vehicle_id, started_at, oddity in shown.iter_rows():
         metadata[f"{found.names[vehicle_id]} {started_at:%Y-%m-%d %H:%M} UTC"] = oddity
     return dg.AssetCheckResult(
+        asset_key="charging_costs",
         check_name=SESSIONS_RECONCILE,
         passed=odd.is_empty(),
         severity=dg.AssetCheckSeverity.WARN,

@@ -1,4 +1,4 @@
-"""What derived tables follow besides samples: what people edit, and Tesla's bills.
+"""What derived tables follow besides samples: what people edit or choose, and Tesla's bills.
 
 A derivation keeps a digest of what it was made from; where it differs from the present one, all of
 it is labelled or priced again. Not here: marks of new samples (`sample_changes`).
@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql as pg
 from tessie_pipeline.store.charging_tables import charging_bills, charging_fees, derived_from
 from tessie_pipeline.store.drive_tables import driver_rules
 from tessie_pipeline.store.frames import execute, read_frame
+from tessie_pipeline.store.policy import CHOSEN
 from tessie_pipeline.store.price_tables import places, tariff_rates, tariffs
 
 Derivation = Literal["charging_sessions", "charging_costs", "drives"]
@@ -23,6 +24,7 @@ _SOURCES: dict[Derivation, tuple[sa.Table, ...]] = {
     "charging_costs": (places, tariffs, tariff_rates, charging_bills, charging_fees),
     "drives": (places, driver_rules),
 }
+_CHOICES: dict[Derivation, tuple[sa.ScalarSelect[str], ...]] = {"charging_costs": (CHOSEN,)}
 _VOLATILE = frozenset({"created_at", "updated_at", "raw_data"})
 
 
@@ -56,7 +58,9 @@ def outdated(connection: sa.Connection, zone: str) -> list[Derivation]:
 
 
 def _digest(derivation: Derivation, zone: str) -> sa.ColumnElement[str]:
-    return sa.func.md5(sa.func.concat(sa.literal(zone), *map(_text, _SOURCES[derivation])))
+    choices = _CHOICES.get(derivation, ())
+    rows = map(_text, _SOURCES[derivation])
+    return sa.func.md5(sa.func.concat(sa.literal(zone), *choices, *rows))
 
 
 def _text(table: sa.Table) -> sa.ScalarSelect[str]:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from tessie_pipeline.domain.charging import CAPACITIES, Charging, usable_capacities
 from tessie_pipeline.domain.charging_frames import CHARGING_SESSIONS
-from tessie_pipeline.domain.samples import ENERGY_STATES
+from tessie_pipeline.domain.samples import ENERGY_STATES, UTC_TIME
 from tessie_pipeline.store.charging_tables import (
     charging_pieces,
     charging_segments,
@@ -51,6 +51,9 @@ LOCATED_FROM = pl.Schema(
 )
 """What a stored session's labels come from, besides the places."""
 
+STAYS = pl.Schema({"site_id": pl.String(), "ended_after": UTC_TIME, "ended_by": UTC_TIME})
+"""At which site a stored session was until now, and between which samples it ended."""
+
 _KEY = ["vehicle_id", "started_at"]
 
 
@@ -68,8 +71,7 @@ def replace_sessions(
 ) -> None:
     """Put sessions, segments and pieces in the place of those that begin in the windows.
 
-    What a session cost stays until it is computed again, for which it is marked, as are those that
-    shared the energy of their site with one of these.
+    What a session cost stays until it is computed again, for which it is marked.
 
     Args:
         connection: the transaction.
@@ -107,21 +109,8 @@ def replace_sessions(
         in_windows(windows, piece.vehicle_id, piece.session_started_at),
     )
     cost_again = sa.update(charging_sessions).values(cost_basis=None)
-    is_costed = s.cost_basis.is_not(None)
     is_in = in_windows(windows, s.vehicle_id, s.started_at)
-    execute(connection, cost_again.where(sa.or_(is_in, _shares_site(windows)), is_costed))
-
-
-def _shares_site(windows: pl.DataFrame) -> sa.ColumnElement[bool]:
-    """Whether a session shared its site's energy with one of another vehicle in the windows."""
-    s, other = charging_sessions.c, charging_sessions.alias("others").c
-    return sa.exists().where(
-        other.site_id == s.site_id,
-        other.vehicle_id != s.vehicle_id,
-        in_windows(windows, other.vehicle_id, other.started_at),
-        other.started_at < sa.func.coalesce(s.ended_at, sa.func.now()),
-        sa.func.coalesce(other.ended_at, sa.func.now()) > s.started_at,
-    )
+    execute(connection, cost_again.where(is_in, s.cost_basis.is_not(None)))
 
 
 def read_capacities(connection: adbc.Connection) -> pl.DataFrame:

@@ -23,6 +23,7 @@ from tessie_pipeline.store.columns import (
     vehicle_id,
     whole,
 )
+from tessie_pipeline.store.energy_tables import shares_kwh
 from tessie_pipeline.store.tables import energy_sites, vehicles
 
 
@@ -109,14 +110,13 @@ charging_sessions = sa.Table(
     column("cost", sa.Numeric(12, 4), "What it cost, all energy at the price of the grid, or what "
            "the bill says; in `cost_currency`."),
     column("cost_with_solar", sa.Numeric(12, 4), "What it cost with the solar part at what its "
-           "export would have earned, in `cost_currency`."),
+           "export would have earned, all else at the price of the grid, in `cost_currency`."),
     column("cost_currency", sa.String(3), "Currency of the costs, ISO 4217."),
     text("cost_reason", "Why a cost is not known; null if it is."),
     text("cost_basis", "Digest of all that the cost was computed from; null before."),
-    column("site_intervals", sa.Integer, "How many five minutes of its site's energy were known "
-           "when it was costed."),
-    number("solar_energy_kwh", "Part of the energy that came from the sun, kWh."),
-    number("solar_percentage", "Share of the energy that came from the sun, %."),
+    number("solar_energy_kwh", "Part of the energy that is known to come from the sun, directly or "
+           "through the home battery, kWh; see coverage_pct of charging_attribution."),
+    number("solar_percentage", "Share of the sun in the energy whose origin is known, %."),
     text("status", "in_progress, completed or interrupted.", nullable=False),
     created_at(),
     sa.UniqueConstraint("vehicle_id", "started_at"),
@@ -158,8 +158,11 @@ charging_pieces = sa.Table(
     _session_started_at(),
     number("energy_added_kwh", "Energy into the battery, kWh."),
     number("energy_used_kwh", "Energy from the wall as measured, kWh; null where it was not."),
-    number("energy_kwh", "Energy drawn, kWh: measured, or from what the car counted."),
-    text("basis", "Where it comes from: wall, counter or soc.", nullable=False),
+    number(
+        "energy_kwh",
+        "Energy drawn, kWh: measured by the connector or the car, or from what the car counted.",
+    ),
+    text("basis", "Where it comes from: connector, wall, counter or soc.", nullable=False),
     _of_session("session_started_at"),
     comment="The energy of each plug-in over time, for prices and for where it came from.",
 )
@@ -191,6 +194,21 @@ charging_costs = sa.Table(
     flag("is_paid", "Whether a billed fee is paid."),
     _of_session("session_started_at"),
     comment="The lines that explain the cost of each plug-in.",
+)  # fmt: skip
+
+charging_attribution = sa.Table(
+    "charging_attribution",
+    metadata,
+    vehicle_id(primary_key=True),
+    _session_started_at(primary_key=True),
+    text("policy", "Whose energy is whose: proportional, ev_last or solar_to_ev_first.",
+         primary_key=True),
+    number("energy_kwh", "Energy drawn, kWh."),
+    *shares_kwh(),
+    number("solar_pct", "Share of solar in what is known, %."),
+    number("coverage_pct", "Part of the energy whose origin is known, %."),
+    _of_session("session_started_at"),
+    comment="Where the energy of each plug-in at a site came from, under each policy.",
 )  # fmt: skip
 
 charging_bills = sa.Table(
@@ -273,7 +291,7 @@ derived_from = sa.Table(
     metadata,
     text("reader", "What was derived: charging_sessions, charging_costs or drives.",
          primary_key=True),
-    text("basis", "Digest of the places, prices, bills and rules that it was derived from.",
+    text("basis", "Digest of the places, prices, bills, rules and policy that it was derived from.",
          nullable=False),
     time("derived_at", "When (UTC).", nullable=False, server_default=sa.func.now()),
     comment="What people may edit and derived tables follow, as it was when they last did.",

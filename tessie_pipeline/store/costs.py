@@ -1,4 +1,4 @@
-"""What charging costs, as it is stored: which sessions are due, and their lines and totals."""
+"""What charges cost and where their energy came from, as it is stored; and which are due."""
 
 from datetime import datetime, timedelta
 
@@ -8,28 +8,22 @@ import sqlalchemy as sa
 
 from tessie_pipeline.domain.charging_costs import COSTED_SESSIONS
 from tessie_pipeline.domain.charging_frames import CHARGING_PIECES
-from tessie_pipeline.domain.samples import ENERGY_INTERVALS
 from tessie_pipeline.store.charging_tables import (
+    charging_attribution,
     charging_costs,
     charging_pieces,
     charging_sessions,
 )
-from tessie_pipeline.store.frames import copy_in, execute, kinds_of, read_frame, stage_as
+from tessie_pipeline.store.derived import replace_rows
+from tessie_pipeline.store.frames import execute, kinds_of, read_frame, stage_as
 from tessie_pipeline.store.price_tables import places, tariffs
-from tessie_pipeline.store.tables import energy_intervals
 
-DUE_SESSIONS = pl.Schema(
-    {
-        **COSTED_SESSIONS,
-        "site_id": pl.String(),
-        "cost_basis": pl.String(),
-        "site_intervals": pl.Int32(),
-        "is_solar_due": pl.Boolean(),
-    }
-)
-"""`COSTED_SESSIONS` with their energy site, what their cost was computed from (null if it has to be
-again), how many five minutes of the site's energy are known, and whether that is news."""
+DUE_SESSIONS = pl.Schema({**COSTED_SESSIONS, "site_id": pl.String(), "cost_basis": pl.String()})
+"""`COSTED_SESSIONS` with their energy site, and what their cost was computed from: null if it has
+to be computed again."""
 
+
+_IS_DUE = charging_sessions.c.cost_basis.is_(None)
 
 COMPARED = timedelta(days=90)
 """Plug-ins are compared with Tesla's records for so long, unless a record or a price is news."""
@@ -45,8 +39,8 @@ def compared_since(connection: adbc.Connection) -> datetime | None:
 
 
 def are_due(connection: sa.Connection) -> bool:
-    """Whether the cost or the solar part of any session is out of date by what belongs to it."""
-    return bool(connection.scalar(sa.select(sa.exists().where(_is_due()))))
+    """Whether the cost or the solar part of any session has to be computed again."""
+    return bool(connection.scalar(sa.select(sa.exists().where(_IS_DUE))))
 
 
 def read_due_sessions(connection: adbc.Connection, *, are_all: bool) -> pl.DataFrame:
@@ -64,37 +58,10 @@ def read_due_sessions(connection: adbc.Connection, *, are_all: bool) -> pl.DataF
         sa.func.coalesce(places.c.tariff_name, own_tariff).label("tariff_name"),
         s.site_id,
         s.cost_basis,
-        _known_intervals().label("site_intervals"),
-        _is_solar_due().label("is_solar_due"),
     ).select_from(charging_sessions.outerjoin(places, places.c.id == s.place_id))
     if not are_all:
-        query = query.where(_is_due())
+        query = query.where(_IS_DUE)
     return read_frame(connection, query.order_by(s.vehicle_id, s.started_at), DUE_SESSIONS)
-
-
-def _is_due() -> sa.ColumnElement[bool]:
-    return sa.or_(charging_sessions.c.cost_basis.is_(None), _is_solar_due())
-
-
-def _is_solar_due() -> sa.ColumnElement[bool]:
-    """Whether more of the site's energy is known than when a session was costed."""
-    s = charging_sessions.c
-    is_open = sa.and_(s.site_id.is_not(None), s.solar_energy_kwh.is_(None))
-    return sa.and_(is_open, _known_intervals() > sa.func.coalesce(s.site_intervals, 0))
-
-
-def _known_intervals() -> sa.ScalarSelect[int]:
-    s, interval = charging_sessions.c, energy_intervals.c
-    return (
-        sa.select(sa.func.count())
-        .where(
-            interval.site_id == s.site_id,
-            interval.timestamp > s.started_at - sa.text("interval '5 minutes'"),
-            interval.timestamp < sa.func.coalesce(s.ended_at, sa.func.now()),
-        )
-        .correlate(charging_sessions)
-        .scalar_subquery()
-    )
 
 
 def cost_figures(connection: sa.Connection) -> dict[str, int | float]:
@@ -112,6 +79,17 @@ def cost_figures(connection: sa.Connection) -> dict[str, int | float]:
     return {"dagster/row_count": lines, **costs}
 
 
+def attribution_figures(connection: sa.Connection) -> dict[str, int | float]:
+    """How many rows there are, and of how much of a plug-in's energy the origin is known [%]."""
+    query = sa.select(
+        sa.func.count().label("dagster/row_count"),
+        sa.func.coalesce(sa.func.avg(charging_attribution.c.coverage_pct), 0.0).label(
+            "mean_coverage_pct"
+        ),
+    )
+    return dict(connection.execute(query).mappings().one())
+
+
 def read_pieces(connection: adbc.Connection, sessions: pl.DataFrame) -> pl.DataFrame:
     """The `CHARGING_PIECES` of sessions (`DUE_SESSIONS`)."""
     c, key = charging_pieces.c, ["vehicle_id", "session_started_at"]
@@ -122,69 +100,21 @@ def read_pieces(connection: adbc.Connection, sessions: pl.DataFrame) -> pl.DataF
     return read_frame(connection, query.order_by(c.vehicle_id, c.start), CHARGING_PIECES)
 
 
-def read_pieces_beside(connection: adbc.Connection, pieces: pl.DataFrame) -> pl.DataFrame:
-    """All pieces at the sites and in the hours of those given, of other vehicles too.
-
-    Args:
-        connection: the transaction.
-        pieces: `CHARGING_PIECES` with `site_id`; those without a site are given back as they are.
-    """
-    at_sites = pieces.drop_nulls("site_id")
-    if at_sites.is_empty():
-        return pieces
-    s, piece = charging_sessions.c, charging_pieces.c
-    hours = at_sites.select(
-        "site_id", hour=pl.datetime_ranges(pl.col("start").dt.truncate("1h"), "end", "1h")
-    )
-    hours = hours.explode("hour").unique()
-    kinds = {"site_id": s.site_id.type, "hour": piece.start.type}
-    staged = stage_as(connection, "charging_hours", kinds, hours)
-    query = (
-        sa.select(*(piece[name] for name in CHARGING_PIECES), s.site_id)
-        .where(
-            piece.vehicle_id == s.vehicle_id,
-            piece.session_started_at == s.started_at,
-            s.site_id == staged.c.site_id,
-            piece.start < staged.c.hour + sa.text("interval '1 hour'"),
-            piece.end >= staged.c.hour,
-            piece.start <= at_sites["end"].max(),
-        )
-        .distinct()
-    )
-    schema = pl.Schema({**CHARGING_PIECES, "site_id": pl.String()})
-    beside = read_frame(connection, query, schema)
-    return pl.concat([pieces.filter(pl.col("site_id").is_null()).select(beside.columns), beside])
-
-
-def read_intervals_of(connection: adbc.Connection, pieces: pl.DataFrame) -> pl.DataFrame:
-    """The `ENERGY_INTERVALS` of the sites and days in which pieces with a `site_id` lie."""
-    at_sites = pieces.drop_nulls("site_id")
-    if at_sites.is_empty():
-        return ENERGY_INTERVALS.to_frame()
-    c = energy_intervals.c
-    spans = at_sites.group_by("site_id", pl.col("start").dt.date().alias("day")).agg(
-        first=pl.col("start").min().dt.truncate("5m"), last=pl.col("end").max()
-    )
-    kinds = {"site_id": c.site_id.type, "first": c.timestamp.type, "last": c.timestamp.type}
-    staged = stage_as(connection, "charged_at", kinds, spans)
-    query = sa.select(*(c[name] for name in ENERGY_INTERVALS)).where(
-        c.site_id == staged.c.site_id,
-        c.timestamp.between(staged.c.first, staged.c.last),
-        c.timestamp >= spans["first"].min(),
-        c.timestamp <= spans["last"].max(),
-    )
-    return read_frame(connection, query.distinct(), ENERGY_INTERVALS)
-
-
-def save_costs(connection: adbc.Connection, totals: pl.DataFrame, lines: pl.DataFrame) -> None:
-    """Replace the lines of sessions, and what they cost in all.
+def save_costs(
+    connection: adbc.Connection,
+    totals: pl.DataFrame,
+    lines: pl.DataFrame,
+    attribution: pl.DataFrame,
+) -> None:
+    """Replace what sessions cost in all and line by line, and where their energy came from.
 
     Args:
         connection: the transaction.
         totals: `vehicle_id`, `started_at`, and columns of `charging_sessions`.
         lines: `CHARGING_COSTS` of these sessions.
+        attribution: `CHARGING_ATTRIBUTION` of these sessions.
     """
-    c, line = charging_sessions.c, charging_costs.c
+    c = charging_sessions.c
     kinds = kinds_of(charging_sessions, totals.columns)
     staged = stage_as(connection, "costed", kinds, totals)
     is_one = sa.and_(c.vehicle_id == staged.c.vehicle_id, c.started_at == staged.c.started_at)
@@ -192,8 +122,9 @@ def save_costs(connection: adbc.Connection, totals: pl.DataFrame, lines: pl.Data
         name: staged.c[name] for name in totals.columns if name not in ("vehicle_id", "started_at")
     }
     execute(connection, sa.update(charging_sessions).values(**given).where(is_one))
-    its_own = sa.and_(
-        line.vehicle_id == staged.c.vehicle_id, line.session_started_at == staged.c.started_at
-    )
-    execute(connection, sa.delete(charging_costs).where(its_own))
-    copy_in(connection, charging_costs, lines)
+    for table, rows in ((charging_costs, lines), (charging_attribution, attribution)):
+        its_own = sa.and_(
+            table.c.vehicle_id == staged.c.vehicle_id,
+            table.c.session_started_at == staged.c.started_at,
+        )
+        replace_rows(connection, table, rows, its_own)

@@ -1,17 +1,19 @@
-"""`energy_daily`: days that were computed and days that were imported, and which one wins.
+"""Hours and days of energy: which were computed and which imported, and which one wins.
 
 A computed day replaces an imported one once it is complete, since until then the imported total
 knows more; an imported day replaces a computed one only when asked to.
 """
 
+from datetime import date
+
 import adbc_driver_postgresql.dbapi as adbc
 import polars as pl
 import sqlalchemy as sa
 
-from tessie_pipeline.domain.samples import ENERGY_INTERVALS
+from tessie_pipeline.domain.samples import ENERGY_DAILY
+from tessie_pipeline.store.energy_tables import energy_daily, energy_hourly
 from tessie_pipeline.store.frames import kinds_of, read_frame, stage_as
-from tessie_pipeline.store.tables import energy_daily, energy_intervals
-from tessie_pipeline.store.writes import upsert
+from tessie_pipeline.store.writes import replace_windows, upsert
 
 APP_EXPORT = "app_export"
 """`source` of a day imported from the Tesla app's export."""
@@ -19,18 +21,13 @@ APP_EXPORT = "app_export"
 COMPLETE_PCT = 99.9
 """Coverage from which a computed day counts as complete."""
 
+_DAY = pl.Schema({name: ENERGY_DAILY[name] for name in ("site_id", "date")})
 
-def read_intervals(connection: adbc.Connection, days: pl.DataFrame) -> pl.DataFrame:
-    """The stored intervals from the first to the last instant of `days` (`DAY_WINDOWS`)."""
-    schema = ENERGY_INTERVALS
-    if days.is_empty():
-        return schema.to_frame()
-    columns = [energy_intervals.c[name] for name in schema]
-    timestamp = energy_intervals.c.timestamp
-    query = sa.select(*columns).where(
-        timestamp >= days["start"].min(), timestamp < days["end"].max()
-    )
-    return read_frame(connection, query, schema)
+
+def save_hours(connection: adbc.Connection, hours: pl.DataFrame, days: pl.DataFrame) -> int:
+    """Put the hours (`ENERGY_HOURLY`) in the place of those of `days` (`DAY_WINDOWS`)."""
+    windows = days.select("site_id", "start", "end")
+    return replace_windows(connection, energy_hourly, hours, windows)
 
 
 def save_computed_days(connection: adbc.Connection, days: pl.DataFrame) -> int:
@@ -50,6 +47,13 @@ def save_imported_days(connection: adbc.Connection, days: pl.DataFrame, *, overw
     """
     is_imported = energy_daily.c.source == APP_EXPORT
     return _save(connection, days, wins=sa.true() if overwrite else is_imported)
+
+
+def stored_days(connection: adbc.Connection, start: date, end: date) -> pl.DataFrame:
+    """`site_id` and `date` of the days that have a row, from `start` up to, and without, `end`."""
+    c = energy_daily.c
+    query = sa.select(c.site_id, c.date).where(c.date >= start, c.date < end)
+    return read_frame(connection, query, _DAY)
 
 
 def _save(connection: adbc.Connection, days: pl.DataFrame, wins: sa.ColumnElement[bool]) -> int:

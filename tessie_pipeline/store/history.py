@@ -8,8 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
 from tessie_pipeline.domain.samples import UTC_TIME
-from tessie_pipeline.store.frames import read_frame
-from tessie_pipeline.store.tables import energy_history
+from tessie_pipeline.store.dirty_days import READERS, marking
+from tessie_pipeline.store.energy_tables import energy_history
+from tessie_pipeline.store.frames import as_rows, kinds_of, read_frame
 
 ANSWERS = pl.Schema(
     {"site_id": pl.String(), "date": pl.Date(), "body": pl.String(), "received_at": UTC_TIME}
@@ -28,6 +29,7 @@ def save_answer(
     """Keep an answer, in the place of an earlier one; returns whether it was kept.
 
     An answer with fewer buckets than the stored one is not: Tesla at times forgets part of a day.
+    The day of one that is kept is marked for those who compute something from it.
 
     Args:
         connection: the transaction.
@@ -49,19 +51,11 @@ def save_answer(
         set_={"answer": insert.excluded.answer, "received_at": insert.excluded.received_at},
         where=_buckets(insert.excluded.answer) >= _buckets(energy_history.c.answer),
     )
-    return connection.execute(keep).rowcount > 0
-
-
-def received(
-    connection: sa.Connection, start: date, end: date
-) -> dict[tuple[str, str, date], datetime]:
-    """When the stored answers of days from `start` up to `end` came, by site, kind and day."""
-    c = energy_history.c
-    query = sa.select(c.site_id, c.kind, c.date, c.received_at).where(c.date >= start, c.date < end)
-    return {
-        (site_id.hex, kind, day): received_at
-        for site_id, kind, day, received_at in connection.execute(query)
-    }
+    is_kept = connection.execute(keep).rowcount > 0
+    if is_kept:
+        answered = pl.DataFrame({"site_id": [site_id], "date": [day]})
+        connection.execute(marking(answered, READERS[:1]))
+    return is_kept
 
 
 def answers_by_date(connection: adbc.Connection, start: date, end: date) -> pl.DataFrame:
@@ -72,12 +66,15 @@ def answers_by_date(connection: adbc.Connection, start: date, end: date) -> pl.D
     return read_frame(connection, query.group_by(c.date).order_by(c.date), schema)
 
 
-def read_answers(connection: adbc.Connection, kind: str, start: date, end: date) -> pl.DataFrame:
-    """The stored answers of one kind for days from `start` up to `end`, as `ANSWERS`."""
+def read_answers(connection: adbc.Connection, kind: str, days: pl.DataFrame) -> pl.DataFrame:
+    """The stored answers of one kind for `site_id` and `date` of `days`, as `ANSWERS`."""
+    if days.is_empty():
+        return ANSWERS.to_frame()
     c = energy_history.c
+    given = as_rows(kinds_of(energy_history, ["site_id", "date"]), days)
     query = (
         sa.select(c.site_id, c.date, sa.cast(c.answer, sa.Text).label("body"), c.received_at)
-        .where(c.kind == kind, c.date >= start, c.date < end)
+        .where(c.kind == kind, c.site_id == given.c.site_id, c.date == given.c.date)
         .order_by(c.site_id, c.date)
     )
     return read_frame(connection, query, ANSWERS)

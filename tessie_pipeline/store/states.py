@@ -4,7 +4,9 @@ import adbc_driver_postgresql.dbapi as adbc
 import polars as pl
 import sqlalchemy as sa
 
+from tessie_pipeline.domain.live_intervals import LONGEST_GAP
 from tessie_pipeline.domain.samples import UTC_TIME
+from tessie_pipeline.store.dirty_days import mark_samples
 from tessie_pipeline.store.frames import read_frame
 from tessie_pipeline.store.partitions import lock_writes
 from tessie_pipeline.store.sample_changes import mark
@@ -15,8 +17,8 @@ from tessie_pipeline.store.writes import write_new
 def add_states(connection: adbc.Connection, table: sa.Table, samples: pl.DataFrame) -> int:
     """Add the samples that are new; returns how many were.
 
-    Vehicles are marked for those who derive something from their samples. A sample older than the
-    newest stored one of its subject is flagged as stale.
+    Vehicles, and days of sites, are marked for those who derive something from their samples. A
+    sample older than the newest stored one of its subject is flagged as stale.
 
     Args:
         connection: the transaction.
@@ -33,6 +35,8 @@ def add_states(connection: adbc.Connection, table: sa.Table, samples: pl.DataFra
     new = write_new(connection, table, flagged.drop("newest"))
     if new and table is vehicle_states:
         mark(connection, samples)
+    elif new:
+        mark_samples(connection, samples, LONGEST_GAP)
     return new
 
 

@@ -3,7 +3,8 @@
 Every column carries a comment with its meaning, unit, sign and source, which Postgres shows to
 readers. A partitioned table names its width in `info["partition_by"]` and has no foreign keys,
 which would halve the speed of `COPY` (`docs/decisions/0002-writes.md`). The others are in
-`api_tables`, `charging_tables`, `price_tables` and `drive_tables`. Not here: queries.
+`energy_tables`, `api_tables`, `charging_tables`, `price_tables` and `drive_tables`. Not here:
+queries.
 """
 
 import sqlalchemy as sa
@@ -144,6 +145,8 @@ energy_sites = sa.Table(
     number("solar_capacity_kw", "Rated power of the solar array, kW."),
     column("raw_data", pg.JSONB, "The site_info answer as received."),
     time("site_info_at", "When site_info was last read (UTC)."),
+    column("energy_basis", pg.JSONB, "Time zone, battery and prices that its days follow, as they "
+           "were when they last did."),
     removed_at(),
     created_at(),
     updated_at(),
@@ -178,80 +181,6 @@ energy_states = sa.Table(
     info={"partition_by": "day"},
     postgresql_partition_by="RANGE (timestamp)",
 )
-
-energy_history = sa.Table(
-    "energy_history",
-    metadata,
-    site_id(sa.ForeignKey("energy_sites.id"), primary_key=True),
-    text("kind", "energy (Wh), power (W) or soe (%).", primary_key=True),
-    column("date", sa.Date, "Local calendar day of the site.", primary_key=True),
-    column("answer", sa.JSON, "The calendar_history answer as received.", nullable=False),
-    time("received_at", "When the answer came (UTC).", nullable=False),
-    sa.CheckConstraint("kind in ('energy', 'power', 'soe')", name="kind"),
-    comment="Tesla's calendar_history answers as received, one per site, kind and local day.",
-)
-
-energy_intervals = sa.Table(
-    "energy_intervals",
-    metadata,
-    site_id(primary_key=True),
-    time("timestamp", "Start of the five minutes (UTC).", primary_key=True),
-    number("solar_wh", "Solar energy produced, Wh; >= 0."),
-    number("generator_wh", "Generator energy produced, Wh; >= 0."),
-    number("battery_discharged_wh", "Energy out of the batteries, Wh; >= 0."),
-    number("battery_charged_wh", "Energy into the batteries, Wh; >= 0."),
-    number("grid_imported_wh", "Energy from the grid, Wh; >= 0."),
-    number("grid_exported_wh", "Energy into the grid, Wh; >= 0."),
-    number("home_wh", "Energy used at home, cars included, Wh; >= 0."),
-    number("solar_to_home_wh", "Solar energy used at home, Wh; >= 0."),
-    number("solar_to_battery_wh", "Solar energy into the batteries, Wh; >= 0."),
-    number("solar_to_grid_wh", "Solar energy exported, Wh; >= 0."),
-    number("battery_to_home_wh", "Battery energy used at home, Wh; >= 0."),
-    number("battery_to_grid_wh", "Battery energy exported, Wh; >= 0."),
-    number("grid_to_home_wh", "Grid energy used at home, Wh; >= 0."),
-    number("grid_to_battery_wh", "Grid energy into the batteries, Wh; >= 0."),
-    number("generator_to_home_wh", "Generator energy used at home, Wh; >= 0."),
-    number("generator_to_battery_wh", "Generator energy into the batteries, Wh; >= 0."),
-    number("generator_to_grid_wh", "Generator energy exported, Wh; >= 0."),
-    number("soc_pct", "State of charge at the interval's end, %; null where not reported."),
-    text("source", "Where the energy comes from: calendar_history_energy.", nullable=False),
-    number("coverage", "Part of the five minutes that was measured, 0 to 1.", nullable=False),
-    created_at(),
-    comment="Energy and its seven flows per site and five minutes. Partitioned by month (UTC).",
-    info={"partition_by": "month"},
-    postgresql_partition_by="RANGE (timestamp)",
-)
-
-energy_daily = sa.Table(
-    "energy_daily",
-    metadata,
-    identity("site's day"),
-    site_id(sa.ForeignKey("energy_sites.id"), nullable=False),
-    column("date", sa.Date, "Local calendar day of the site, 23 to 25 hours.", nullable=False),
-    number("solar_produced_kwh", "Solar energy produced, kWh; >= 0."),
-    number("solar_to_home_kwh", "Solar energy used at home, kWh; >= 0."),
-    number("solar_to_battery_kwh", "Solar energy into the batteries, kWh; >= 0."),
-    number("solar_to_grid_kwh", "Solar energy exported, kWh; >= 0."),
-    number("battery_charged_kwh", "Energy into the batteries, kWh; >= 0."),
-    number("battery_discharged_kwh", "Energy out of the batteries, kWh; >= 0."),
-    number("battery_to_home_kwh", "Battery energy used at home, kWh; >= 0."),
-    number("battery_to_grid_kwh", "Battery energy exported, kWh; >= 0."),
-    number("grid_imported_kwh", "Energy from the grid, kWh; >= 0."),
-    number("grid_exported_kwh", "Energy into the grid, kWh; >= 0."),
-    number("grid_to_home_kwh", "Grid energy used at home, kWh; >= 0."),
-    number("grid_to_battery_kwh", "Grid energy into the batteries, kWh; >= 0."),
-    number("generator_produced_kwh", "Generator energy produced, kWh; >= 0."),
-    number("home_consumed_kwh", "Energy used at home, cars included, kWh; >= 0."),
-    number("self_consumption_pct", "Share of the solar energy used on site, %."),
-    number("solar_offset_pct", "Share of the home's energy met by solar as it was produced, %."),
-    number("coverage_pct", "Part of the day that was measured, %; null for an imported day."),
-    text("source", "Where the day comes from: calendar_history_energy or app_export.",
-          nullable=False),
-    created_at(),
-    sa.UniqueConstraint("site_id", "date"),
-    sa.Index(None, "date"),
-    comment="Energy per site and local day: the sum of energy_intervals, or an imported total.",
-)  # fmt: skip
 
 rejected_payloads = sa.Table(
     "rejected_payloads",

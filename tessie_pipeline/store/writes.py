@@ -13,6 +13,7 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
+from tessie_pipeline.domain.days import merged
 from tessie_pipeline.store.frames import as_rows, copy_in, execute, read_frame
 from tessie_pipeline.store.partitions import ensure_partitions, lock_writes
 
@@ -57,9 +58,9 @@ def replace_windows(
         return 0
     lock_writes(connection, table)
     ensure_partitions(connection, table, rows["timestamp"].dt.truncate("1d").unique())
-    merged = _merged(table, windows)
-    given = as_rows(_window(table), merged)
-    execute(connection, sa.delete(table).where(*_lies_in(table, given, merged)))
+    spans = merged(windows, _key(table)[0])  # rows are tried with each window of their subject
+    given = as_rows(_window(table), spans)
+    execute(connection, sa.delete(table).where(*_lies_in(table, given, spans)))
     return copy_in(connection, table, rows.sort(_key(table)))
 
 
@@ -103,17 +104,6 @@ def _keys_in(connection: adbc.Connection, table: sa.Table, windows: pl.DataFrame
     # subject with each of its windows.
     found = keys.correlate(given).offset(0).lateral("found")
     return read_frame(connection, sa.select(found).select_from(given, found))
-
-
-def _merged(table: sa.Table, windows: pl.DataFrame) -> pl.DataFrame:
-    """The windows, those that touch as one: rows are tried with each window of their subject."""
-    subject = _key(table)[0]
-    is_apart = (pl.col("start") > pl.col("end").shift().cum_max()).over(subject).fill_null(True)
-    return (
-        windows.sort(subject, "start")
-        .group_by(subject, is_apart.cum_sum().alias("number"))
-        .agg(pl.col("start").min(), pl.col("end").max())
-    )
 
 
 def _window(table: sa.Table) -> dict[str, sa.types.TypeEngine[Any]]:

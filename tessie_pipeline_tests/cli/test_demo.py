@@ -2,7 +2,9 @@
 
 import shlex
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
@@ -13,6 +15,16 @@ from tessie_pipeline.store import migrations
 from tessie_pipeline_tests.cli.conftest import Tessie
 
 JANUARY = PROJECT / "docs" / "examples" / "app_export" / "2023-01.csv"
+IMPORTED = 365
+
+
+@pytest.fixture(scope="module")
+def days(demo: str) -> int:
+    """How many days of energy there are: 8 dates of UTC before today, and those begun at home."""
+    assert demo
+    now = datetime.now(UTC)
+    is_begun = now.astimezone(ZoneInfo("America/Los_Angeles")).date() == now.date()
+    return 8 + is_begun + IMPORTED
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +50,11 @@ def query(url: str, statement: str) -> list[tuple[object, ...]]:
     return rows
 
 
-def test_the_demo_shows_what_was_stored_and_what_to_do_next(demo: str) -> None:
+def test_the_demo_shows_what_was_stored_and_what_to_do_next(demo: str, days: int) -> None:
     assert "energy_daily" in demo
-    assert f"{8 + 365}" in demo
+    assert f"{days}" in demo
     assert "The last seven days of energy" in demo
+    assert "Where their energy came from" in demo
     assert "tessie up" in demo
     assert "Traceback" not in demo
 
@@ -61,11 +74,11 @@ def test_the_backfill_was_one_run(tessie: Tessie, demo: str) -> None:
     jobs = query(
         owner_url, "select pipeline_name, count(*) from dagster.runs group by 1 order by 1"
     )
-    assert jobs == [
+    assert [job for job in jobs if job[0] != "changed_days"] == [
         ("charging_records", 1),
         ("energy_days", 1),
         ("live_poll", 2),
-        ("vehicle_history", 1),
+        ("vehicle_history", 2),
     ]
 
 
@@ -79,8 +92,27 @@ def test_charges_are_shown_with_what_they_cost(reader_url: str) -> None:
     assert (True, True, "USD") in charges
 
 
-def test_a_bi_tool_can_read_the_views_and_nothing_else(reader_url: str) -> None:
-    assert query(reader_url, "select count(*) from bi.energy_daily") == [(8 + 365,)]
+def test_the_energy_of_home_and_cars_is_attributed(reader_url: str) -> None:
+    days = query(
+        reader_url,
+        "select policy, count(distinct date), sum(solar_kwh) > 0, "
+        "sum(energy_kwh) - sum(from_solar_kwh + from_battery_solar_kwh + from_battery_grid_kwh "
+        "+ from_battery_generator_kwh + from_battery_unknown_kwh + from_generator_kwh "
+        "+ from_grid_kwh + unattributed_kwh) from bi.solar_attribution_daily "
+        "where used_by = 'home' group by 1 order by 1",
+    )
+    assert [(policy, is_sunny) for policy, _, is_sunny, _ in days] == [
+        ("ev_last", True), ("proportional", True), ("solar_to_ev_first", True)
+    ]  # fmt: skip
+    for dates, rest in ((day[1], day[3]) for day in days):
+        assert isinstance(dates, int)
+        assert dates >= 8
+        assert rest == pytest.approx(0, abs=1e-6)
+    assert query(reader_url, "select count(*) from dirty_days") == [(0,)]
+
+
+def test_a_bi_tool_can_read_the_views_and_nothing_else(reader_url: str, days: int) -> None:
+    assert query(reader_url, "select count(*) from bi.energy_daily") == [(days,)]
     assert query(reader_url, "select count(*) from bi.vehicles_now") == [(2,)]
     with pytest.raises(sa.exc.DBAPIError, match="permission denied for schema private"):
         query(reader_url, "select * from private.user_config")
@@ -88,13 +120,12 @@ def test_a_bi_tool_can_read_the_views_and_nothing_else(reader_url: str) -> None:
         query(reader_url, "set transaction read write; delete from energy_daily")
 
 
-def test_the_status_names_the_last_poll_and_the_rows(tessie: Tessie, demo: str) -> None:
-    assert demo
+def test_the_status_names_the_last_poll_and_the_rows(tessie: Tessie, days: int) -> None:
     status = tessie("status").stdout
 
     assert "Last poll" in status
     assert "success" in status
-    assert f"{8 + 365}" in status
+    assert f"{days}" in status
     assert "the simulator" in status
 
 
@@ -173,12 +204,11 @@ def test_a_simulated_home_is_not_polled_with_credentials(tessie: Tessie, demo: s
     assert "This database holds a simulated household" in result.stderr
 
 
-def test_down_stops_the_server_and_the_data_stay(tessie: Tessie, demo: str) -> None:
-    assert demo
+def test_down_stops_the_server_and_the_data_stay(tessie: Tessie, days: int) -> None:
     assert "Postgres is stopped" in tessie("down").stdout
     assert "Postgres was not running" in tessie("down").stdout
 
-    assert f"{8 + 365 + 30 + 2}" in tessie("status").stdout
+    assert f"{days + 30 + 2}" in tessie("status").stdout
 
 
 def test_migrations_go_down_and_up_again(tessie: Tessie, demo: str) -> None:

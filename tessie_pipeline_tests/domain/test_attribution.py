@@ -10,7 +10,7 @@ from datetime import datetime
 import polars as pl
 import pytest
 
-from tessie_pipeline.domain.attribution import attributed, attributed_parts, charging_attribution
+from tessie_pipeline.domain.attribution import attributed_parts, charging_attribution
 from tessie_pipeline.domain.attribution_daily import daily_attribution
 from tessie_pipeline.domain.attribution_frames import ATTRIBUTED_PARTS, NO_MIX
 from tessie_pipeline.domain.attribution_policies import (
@@ -21,9 +21,9 @@ from tessie_pipeline.domain.attribution_policies import (
     SOLAR_TO_EV_FIRST,
 )
 from tessie_pipeline.domain.battery import ledger
-from tessie_pipeline.domain.battery_costs import INTERVAL_PRICES
 from tessie_pipeline.domain.battery_frames import BATTERY_MIX
 from tessie_pipeline.domain.charging_frames import CHARGING_PIECES
+from tessie_pipeline.domain.prices import INTERVAL_PRICES
 from tessie_pipeline_tests.domain.battery_rows import (
     MIDNIGHT,
     STEP,
@@ -276,14 +276,6 @@ def test_pieces_are_cut_at_five_minutes_and_share_their_energy_by_time() -> None
     assert parts.schema == ATTRIBUTED_PARTS
 
 
-def test_costs_take_the_solar_of_one_policy() -> None:
-    drawn, home, mix = pieces(piece()), intervals(HOME), mixes(MIXED)
-    # 240 of solar and 80 through the battery; 300 and 100.
-    assert attributed(drawn, home, mix)["solar_kwh"].to_list() == pytest.approx([0.32])
-    first = attributed(drawn, home, mix, SOLAR_TO_EV_FIRST)
-    assert first["solar_kwh"].to_list() == pytest.approx([0.4])
-
-
 def test_a_day_tells_what_the_home_took_without_its_cars() -> None:
     home, mix = intervals(HOME, HOME), mixes(MIXED, MIXED)
     parts = attributed_parts(pieces(piece()), home, mix)
@@ -304,12 +296,13 @@ def test_a_day_tells_what_was_paid_and_what_solar_would_have_earned() -> None:
     home = intervals(HOME)
     mix = mixes({**MIXED, "solar_cost": 0.1, "grid_cost": 0.3})
     parts = attributed_parts(pieces(piece()), home, mix)
-    prices = pl.DataFrame([("home", MIDNIGHT, 0.4, 0.08)], INTERVAL_PRICES, orient="row")
+    prices = pl.DataFrame([("home", MIDNIGHT, 0.4, 0.08, "EUR")], INTERVAL_PRICES, orient="row")
     days = daily_attribution(parts, home, mix, windows(), prices).filter(policy=EV_LAST)
     own, car = days.iter_rows(named=True)
     # 300 from the grid at 0.40 and 300 through the battery at 0.30; 100 and 100 of solar.
     assert car["grid_cost"] == pytest.approx(0.3 * 0.4 + 0.3 * 0.3)
     assert car["solar_value"] == pytest.approx(0.1 * 0.08 + 0.1 * 0.1)
+    assert car["currency"] == own["currency"] == "EUR"
     # 200 of solar, and nothing that costs.
     assert own["grid_cost"] == 0
     assert own["solar_value"] == pytest.approx(0.2 * 0.08)

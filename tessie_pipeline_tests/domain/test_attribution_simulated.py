@@ -160,8 +160,13 @@ def test_a_battery_that_loses_more_than_is_assumed_changes_the_share_by_less_tha
     for assumed in (0.90, 0.975):
         monkeypatch.setattr(battery, "EFFICIENCY", assumed)
         mix = walked(NIGHTLY).mix
-        parts = attributed_parts(charges(NIGHTLY), measured(NIGHTLY), mix, [PROPORTIONAL])
-        sums = parts.select("from_battery_solar_kwh", "energy_kwh").sum().row(0)
+        parts = attributed_parts(charges(NIGHTLY), measured(NIGHTLY), mix)
+        sums = (
+            parts.filter(policy=PROPORTIONAL)
+            .select("from_battery_solar_kwh", "energy_kwh")
+            .sum()
+            .row(0)
+        )
         assert 100 * sums[0] / sums[1] == pytest.approx(true_pct, abs=1)
 
 

@@ -7,8 +7,9 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from tessie_pipeline.domain.battery import Ledger, ledger
-from tessie_pipeline.domain.battery_costs import INTERVAL_PRICES, NO_PRICES, with_costs
+from tessie_pipeline.domain.battery_costs import with_costs
 from tessie_pipeline.domain.battery_frames import NO_LEDGER
+from tessie_pipeline.domain.prices import INTERVAL_PRICES, NO_PRICES
 from tessie_pipeline_tests.domain.battery_rows import (
     DAY,
     FIRST,
@@ -28,7 +29,7 @@ OUT: Row = {"battery_to_home_wh": 475.0}
 
 def prices(*rows: tuple[float | None, float | None]) -> pl.DataFrame:
     """To buy and to sell, one interval after the other."""
-    full = [("home", MIDNIGHT + number * STEP, *row) for number, row in enumerate(rows)]
+    full = [("home", MIDNIGHT + number * STEP, *row, "EUR") for number, row in enumerate(rows)]
     return pl.DataFrame(full, INTERVAL_PRICES, orient="row")
 
 

@@ -4,10 +4,11 @@ from dataclasses import astuple, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tessie_pipeline.domain.budget import (
+    HEALED_DAYS,
     HISTORY_CALLS_PER_DAY,
     PAID_LISTING,
     TRAILING,
@@ -19,6 +20,7 @@ from tessie_pipeline.domain.budget import (
     month_of,
     outlook,
     paced,
+    spare_usd,
 )
 from tessie_pipeline.domain.polling import Pace, Purpose
 
@@ -194,6 +196,76 @@ def test_the_past_leaves_the_cars_what_they_need() -> None:
     assert history_usd(busy, BUDGET, now) == pytest.approx(10 - 2.1 - 7.2)
 
 
+def test_to_spare_is_what_cars_live_status_and_the_record_will_not_need() -> None:
+    now = MAY + 21 * DAY
+    calls = daily(VEHICLE_DATA, 0.2, MAY, 21) + daily(LIVE_STATUS, 0.1, MAY, 21)
+    found = month(*calls, now=now)
+    # Of 9.5 USD 6.30 are spent; to come are 11 days of 0.20 USD for cars, 10 of 24 live statuses,
+    # and 10 of 3 calls for the record: 2.20, 0.48 and 0.06 USD.
+    assert spare_usd(found, BUDGET, now) == pytest.approx(9.5 - 6.3 - 2.2 - 0.48 - 0.06)
+
+
+def test_nothing_is_to_spare_before_its_time() -> None:
+    lavish = replace(BUDGET, monthly_usd=100.0)
+    now = MAY + 15.5 * DAY
+    found = outlook([Spent(MAY, VEHICLE_DATA, 45.0)], lavish, now)
+    # Of 99 USD 45 are spent and 0.096 are the record's. With 16.5 of 32 days to come, polling slows
+    # down as soon as less than 0.9 of their share of the 99 is left.
+    assert spare_usd(found, lavish, now) == pytest.approx(99 - 45.096 - 0.9 * 99 * 16.5 / 32)
+
+
+@pytest.mark.parametrize(("cars_usd", "has_any"), [(0.2, True), (0.25, False)])
+def test_a_look_at_the_day_goes_before_all_but_an_hourly_live_status(
+    cars_usd: float, has_any: bool
+) -> None:
+    cars = daily(VEHICLE_DATA, cars_usd, MAY - TRAILING, 7)
+    assert pace_after(*cars, now=MAY).live_status > USUAL.live_status
+    assert (spare_usd(month(*cars, now=MAY), BUDGET, MAY) > 0) == has_any
+
+
+Affluent = st.builds(
+    Budget,
+    st.floats(5, 100),
+    st.sampled_from([0.0, 0.002]),
+    st.integers(0, 9),
+    st.integers(0, 9),
+    st.booleans(),
+)
+
+
+@given(now=Instants, costs=Costs, budget=Affluent)
+def test_spending_what_is_to_spare_slows_no_car_and_leaves_the_others_their_needs(
+    now: datetime, costs: list[tuple[timedelta, str, float]], budget: Budget
+) -> None:
+    calls = [Spent(now - ago, endpoint, cost_usd) for ago, endpoint, cost_usd in costs]
+    before = outlook(calls, budget, now)
+    to_spare = spare_usd(before, budget, now)
+    assume(to_spare > 0)
+    after = outlook([*calls, Spent(now, CALENDAR_HISTORY, to_spare)], budget, now)
+    slower, faster = paced(after, budget, now), paced(before, budget, now)
+    second = timedelta(seconds=1)
+    assert slower.live_status <= max(faster.live_status, timedelta(hours=1)) + second
+    for purpose in Purpose:
+        assert slower.of(purpose) <= faster.of(purpose) + second
+    assert slower.listing <= faster.listing + second
+    assert (slower.is_paying, slower.is_listing) == (faster.is_paying, faster.is_listing)
+    record_usd = HISTORY_CALLS_PER_DAY * budget.sites * budget.price_usd * HEALED_DAYS
+    assert history_usd(after, budget, now) >= record_usd - 1e-9
+
+
+@given(now=Instants, costs=Costs, more=Costs, budget=Budgets)
+def test_spending_more_never_leaves_more_to_spare(
+    now: datetime,
+    costs: list[tuple[timedelta, str, float]],
+    more: list[tuple[timedelta, str, float]],
+    budget: Budget,
+) -> None:
+    calls = [Spent(now - ago, endpoint, cost_usd) for ago, endpoint, cost_usd in costs]
+    others = [Spent(now - ago, endpoint, cost_usd) for ago, endpoint, cost_usd in more]
+    poorer = spare_usd(outlook([*calls, *others], budget, now), budget, now)
+    assert 0 <= poorer <= spare_usd(outlook(calls, budget, now), budget, now)
+
+
 @pytest.mark.parametrize("are_lists_free", [True, False])
 def test_a_budget_of_nothing_pays_nothing(are_lists_free: bool) -> None:
     nothing = replace(BUDGET, monthly_usd=0.0, are_lists_free=are_lists_free)
@@ -233,6 +305,9 @@ def days_of_polling(
         daily_usd = 3 * budget.sites * budget.price_usd
         if now == today and history_usd(so_far, budget, now) >= daily_usd:
             book[today, CALENDAR_HISTORY] += 3 * budget.sites
+        refresh_usd = budget.sites * budget.price_usd
+        if now.minute == 0 and spare_usd(so_far, budget, now) >= refresh_usd:
+            book[today, CALENDAR_HISTORY] += budget.sites
         pace = paced(so_far, budget, now)
         if pace.is_paying:
             for purpose, cars in cars_by_purpose.items():

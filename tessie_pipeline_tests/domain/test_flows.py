@@ -15,7 +15,6 @@ from tessie_pipeline.domain.days import day_windows
 from tessie_pipeline.domain.flows import (
     daily_totals,
     intervals_from_history,
-    largest_residual_wh,
 )
 from tessie_pipeline.domain.samples import (
     ENERGY_INTERVALS,
@@ -115,6 +114,7 @@ def test_each_flow_and_each_total_of_flows_is_where_it_belongs() -> None:
         "home_wh": 1 + 8 + 32 + 128,
         "battery_charged_wh": 2 + 64 + 256,
         "grid_exported_wh": 4 + 16 + 512,
+        "residual_wh": 0.0,
         "soc_pct": None,
         "source": "calendar_history_energy",
         "coverage": 1.0,
@@ -138,14 +138,19 @@ def test_a_total_that_tesla_gives_counts_more_than_the_sum_of_its_flows(field: s
     with_total, without = history(flows | {field: 5000.0}), history(flows)
     name = TESLAS_TOTALS[field]
     assert with_total[name].to_list() == [5000.0]
-    assert_frame_equal(with_total.drop(name), without.drop(name))
+    more = 5000.0 - without[name].item()
+    is_source = name in ("solar_wh", "generator_wh", "battery_discharged_wh", "grid_imported_wh")
+    assert with_total["residual_wh"].to_list() == [more if is_source else -more]
+    changed = [name, "residual_wh"]
+    assert_frame_equal(with_total.drop(changed), without.drop(changed))
 
 
 def test_a_total_without_a_split_leaves_the_flows_unknown() -> None:
     found = the_only(history({"solar_energy_exported": 7.0, "total_home_usage": 0.0}))
     known = {name: value for name, value in found.items() if value is not None}
-    assert set(known) == {"site_id", "timestamp", "source", "coverage", "solar_wh", "home_wh"}
-    assert (known["solar_wh"], known["home_wh"]) == (7.0, 0.0)
+    energies = {"solar_wh": 7.0, "home_wh": 0.0, "residual_wh": 7.0}
+    assert set(known) == {"site_id", "timestamp", "source", "coverage", *energies}
+    assert {name: known[name] for name in energies} == energies
 
 
 def test_a_bucket_that_says_nothing_is_measured_time_with_nothing_known() -> None:
@@ -258,21 +263,8 @@ def test_the_captured_day_balances_to_the_watt_hour() -> None:
     flows[0] |= {"battery_to_home_wh": 36.0}
     flows[1] |= {"solar_to_home_wh": 38.0, "solar_to_battery_wh": 684.0, "solar_to_grid_wh": 2.0}
     assert found.select(FLOWS_WH).rows(named=True) == flows
-    assert largest_residual_wh(found) == 0.0
+    assert found["residual_wh"].to_list() == [0.0, 0.0]
     day = the_only(daily_totals(found, answers))
     assert day["self_consumption_pct"] == pytest.approx(100 * 722 / 724)
     assert day["solar_offset_pct"] == pytest.approx(100 * 38 / 74)
     assert day["coverage_pct"] == pytest.approx(100 * 2 / 288)
-
-
-def test_the_largest_residual_is_that_of_the_interval_furthest_from_balance() -> None:
-    balanced = {"solar_wh": 5.0, "battery_discharged_wh": 3.0, "grid_imported_wh": 2.0}
-    balanced |= {"generator_wh": 1.0, "home_wh": 4.0, "battery_charged_wh": 6.0}
-    balanced |= {"grid_exported_wh": 1.0}
-    assert largest_residual_wh(intervals(balanced)) == 0
-    for name in TOTALS_WH:
-        worse = [balanced | {name: balanced[name] + by} for by in (2.0, -0.5)]
-        assert largest_residual_wh(intervals(balanced, *worse)) == 2
-    unknown = {"solar_wh": 9.0}
-    assert largest_residual_wh(intervals(unknown, {})) == 0
-    assert largest_residual_wh(intervals()) == 0

@@ -15,7 +15,6 @@ from polars.testing import assert_frame_equal
 from tessie_pipeline.domain.flows import (
     daily_totals,
     intervals_from_history,
-    largest_residual_wh,
 )
 from tessie_pipeline.domain.samples import ENERGY_DAILY, FLOWS_WH, TOTALS_WH, UTC_TIME
 from tessie_pipeline.simulator.calendar_history import energy_series, soe_series, window
@@ -53,7 +52,8 @@ def test_a_day_is_the_sum_of_its_intervals_in_kilowatt_hours() -> None:
         for name in (
             "solar_to_home", "solar_to_battery", "solar_to_grid", "battery_charged",
             "battery_discharged", "battery_to_home", "battery_to_grid", "grid_imported",
-            "grid_exported", "grid_to_home", "grid_to_battery",
+            "grid_exported", "grid_to_home", "grid_to_battery", "generator_to_home",
+            "generator_to_battery", "generator_to_grid",
         )
     }  # fmt: skip
     row = the_only(found)
@@ -180,7 +180,7 @@ def split_history(slots: Mapping[int, Sequence[int]], answers: pl.DataFrame) -> 
 def test_days_balance_and_hold_what_flowed_in_them(slots: dict[int, tuple[int, ...]]) -> None:
     later = pl.lit(MIDNIGHT + 10 * DAY, UTC_TIME)
     found = split_history(slots, windows(days=4).with_columns(received_at=later))
-    assert largest_residual_wh(found) == 0
+    assert found["residual_wh"].unique().to_list() == [0]
     days = daily_totals(found, windows(days=4))
     for day in days.iter_rows(named=True):
         number = (day["date"] - FIRST).days

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from tessie_pipeline.domain.days import day_windows
-from tessie_pipeline.domain.flows import CALENDAR_HISTORY, daily_totals, largest_residual_wh
+from tessie_pipeline.domain.flows import CALENDAR_HISTORY, daily_totals
 from tessie_pipeline.domain.interval_sources import (
     CALENDAR_HISTORY_POWER,
     best_intervals,
@@ -122,7 +122,7 @@ def test_days_from_mean_powers_are_what_happened(site: int) -> None:
     assert refused == refused_soe == []
     received_at = pl.lit(datetime.fromtimestamp(now_s, UTC), UTC_TIME)
     found = intervals_from_power(powers, charge, windows.with_columns(received_at=received_at))
-    assert largest_residual_wh(found) < 1e-9
+    assert (found["residual_wh"].abs() < 1e-9).all()
     days = daily_totals(found, windows)
     assert days["coverage_pct"].to_list() == [100.0] * 29
     for row in days.iter_rows(named=True):
@@ -207,11 +207,11 @@ def test_rows_that_say_nothing_are_no_candidates() -> None:
     assert best_intervals(pl.DataFrame([empty], ENERGY_INTERVALS)).is_empty()
 
 
-def test_the_row_is_taken_whole() -> None:
+def test_the_row_is_taken_whole_but_for_a_state_of_charge_that_it_lacks() -> None:
     live = interval(LIVE_STATUS, 1.0) | {"solar_wh": 3.0, "soc_pct": 50.0}
     energy = interval(CALENDAR_HISTORY, 1.0, home_wh=9.0)
     taken = best(live, energy)
-    assert (taken["home_wh"], taken["solar_wh"], taken["soc_pct"]) == (9, None, None)
+    assert (taken["home_wh"], taken["solar_wh"], taken["soc_pct"]) == (9, None, 50)
 
 
 def test_each_site_and_interval_has_its_own_best() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from tessie_pipeline.domain.days import day_windows
-from tessie_pipeline.domain.flows import daily_totals, largest_residual_wh
+from tessie_pipeline.domain.flows import daily_totals
 from tessie_pipeline.domain.live_intervals import LONGEST_GAP, intervals_from_samples
 from tessie_pipeline.domain.samples import ENERGY_INTERVALS, ENERGY_STATES, FLOWS_WH, TOTALS_WH
 from tessie_pipeline.simulator.site_answers import live_status
@@ -103,6 +103,15 @@ def test_import_and_export_within_an_interval_are_both_kept() -> None:
     assert (row["home_wh"], row["solar_to_home_wh"], row["grid_to_home_wh"]) == pytest.approx(
         (75, 62.5, 12.5)
     )
+
+
+def test_what_battery_and_grid_give_each_other_is_measured_where_they_change_over() -> None:
+    """The battery gives the grid up to 300 W in the first minute, and takes as much in the last."""
+    (row,) = found(
+        {"minute": 0, "battery": 900, "grid": -300}, {"minute": 4, "battery": -300, "grid": 900}
+    )
+    assert (row["battery_to_grid_wh"], row["grid_to_battery_wh"]) == pytest.approx((2.5, 2.5))
+    assert (row["battery_to_home_wh"], row["grid_to_home_wh"]) == pytest.approx((20, 20))
 
 
 def test_a_gap_that_is_too_long_has_neither_energy_nor_coverage() -> None:
@@ -249,7 +258,7 @@ def balanced_lines(draw: st.DrawFn, generators: st.SearchStrategy[float]) -> pl.
 @given(lines=balanced_lines(st.just(0.0)) | balanced_lines(loads))
 def test_what_balances_at_each_instant_balances_and_is_conserved(lines: pl.DataFrame) -> None:
     intervals = intervals_from_samples(lines)
-    assert largest_residual_wh(intervals) < NANO_WH
+    assert (intervals["residual_wh"].abs() < NANO_WH).all()
     for row in intervals.iter_rows(named=True):
         assert_conserved(row, NANO_WH)
 
@@ -304,7 +313,7 @@ def test_windows_with_their_neighbouring_samples_give_the_rows_of_the_whole(
 def test_scaling_power_scales_energy(lines: pl.DataFrame, power: int) -> None:
     powers = [name for name in POWERS.values() if name.endswith("_w")]
     scaled = lines.with_columns(pl.col(powers) * 2.0**power)
-    energies = (*TOTALS_WH, *FLOWS_WH)
+    energies = (*TOTALS_WH, *FLOWS_WH, "residual_wh")
     assert_frame_equal(
         intervals_from_samples(scaled),
         intervals_from_samples(lines).with_columns(pl.col(energies) * 2.0**power),

@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tessie_pipeline.domain.prices import (
+    INTERVAL_PRICES,
     PRICES,
+    interval_prices,
     prices_over,
     version_at,
     version_changes,
@@ -207,3 +209,28 @@ def test_stretches_cover_a_window_and_have_the_price_of_each_of_their_moments(
     assert row["tariff_id"] == version.tariff_id
     assert row["buy_price"] == version.price("buy", moment)
     assert row["sell_price"] == version.price("sell", moment)
+
+
+def test_intervals_have_the_prices_of_their_sites_tariff() -> None:
+    midnight = local("2026-06-01T00:00")
+    times = [midnight + hour * timedelta(hours=1) for hour in (5, 6, 21, 22)]
+    at = pl.DataFrame({"site_id": ["home"] * 4 + ["hut"], "timestamp": [*times, times[0]]})
+    minutes = tariff(buy("0.1", unit="minute"), name="Minutes")
+    found = interval_prices(at, {"home": [NIGHT], "hut": [minutes], "else": [NIGHT]})
+    assert found.schema == INTERVAL_PRICES
+    prices = found.sort("timestamp").drop("site_id").rows()
+    bought = [0.22, 0.35, 0.35, 0.22]
+    expected = [(time, price, 0.08, "EUR") for time, price in zip(times, bought, strict=True)]
+    assert prices == expected
+
+
+def test_intervals_before_a_tariff_holds_have_no_price() -> None:
+    june = tariff(buy("0.3"), valid_from=date(2026, 6, 1))
+    times = [local("2026-05-31T23:55"), local("2026-06-01T00:00")]
+    at = pl.DataFrame({"site_id": ["home"] * 2, "timestamp": times})
+    found = interval_prices(at, {"home": [june]}).sort("timestamp")
+    assert found.select("buy_price", "sell_price", "currency").rows() == [
+        (None, None, None),
+        (0.3, 0.0, "EUR"),
+    ]
+    assert interval_prices(at, {}).is_empty()

@@ -13,7 +13,8 @@ from tessie_pipeline.domain.tariffs import Rate, Tariff, tariff_id_of
 from tessie_pipeline.orchestration.costs import derive_costs
 from tessie_pipeline.store.charging_tables import charging_pieces, charging_sessions
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.tables import energy_intervals, energy_sites, vehicles
+from tessie_pipeline.store.energy_tables import energy_intervals
+from tessie_pipeline.store.tables import energy_sites, vehicles
 from tessie_pipeline.store.tariffs import save_tariffs
 from tessie_pipeline.store.writes import write_new
 
@@ -66,7 +67,8 @@ def costs(database: Database) -> list[tuple[Any, ...]]:
     c = charging_sessions.c
     query = sa.select(c.solar_energy_kwh, c.cost, c.cost_with_solar).order_by(c.vehicle_id)
     with database.rows() as rows:
-        return [(round(solar, 9), *money) for solar, *money in rows.execute(query)]
+        found = rows.execute(query).all()
+    return [(None if solar is None else round(solar, 9), *money) for solar, *money in found]
 
 
 def test_two_cars_share_the_sun_also_if_only_one_is_costed_again(charged: Database) -> None:
@@ -89,3 +91,19 @@ def test_a_back_dated_price_is_followed_and_one_from_tomorrow_touches_nothing(
         save_tariffs(connection, [_tariff("0.30"), _tariff("0.40", date(2026, 6, 1))])
     # 0.8 x 0.40 = 0.32; 0.3 x 0.40 + 0.5 x 0.08 = 0.16.
     assert costs(charged) == [(0.5, Decimal("0.32"), Decimal("0.16"))] * 2
+
+
+def test_what_is_not_known_to_be_solar_costs_what_the_grid_does(charged: Database) -> None:
+    # Ada draws 0.8 kWh more in the next five minutes, of which the site says nothing.
+    more = {"end": NOON + 2 * FIVE_MINUTES, "energy_kwh": 1.6}
+    with charged.rows() as rows:
+        c = charging_pieces.c
+        rows.execute(sa.update(charging_pieces).values(more).where(c.vehicle_id == ADA))
+    # 1.6 x 0.30 = 0.48; 1.1 x 0.30 + 0.5 x 0.08 = 0.37.
+    assert costs(charged)[0] == (0.5, Decimal("0.48"), Decimal("0.37"))
+
+
+def test_while_nothing_is_known_of_the_site_only_the_cost_of_the_grid_is(charged: Database) -> None:
+    with charged.rows() as rows:
+        rows.execute(sa.delete(energy_intervals))
+    assert costs(charged) == [(None, Decimal("0.24"), None)] * 2

@@ -1,17 +1,26 @@
 """What Dagster's UI shows: groups, descriptions, kinds, columns, jobs and schedules."""
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import dagster as dg
 import pytest
 
 from tessie_pipeline.definitions import build_defs
-from tessie_pipeline.orchestration.calendar import CALENDAR_DAYS, in_parts
-from tessie_pipeline.orchestration.jobs import energy_days_schedule, logging_from
+from tessie_pipeline.orchestration.calendar import CALENDAR_DAYS, in_parts, range_tags
+from tessie_pipeline.orchestration.jobs import (
+    COMPUTED_BY_DAY,
+    energy_days_schedule,
+    energy_refresh_schedule,
+    logging_from,
+)
 from tessie_pipeline.orchestration.local_dagster import LocalDagster
+from tessie_pipeline.orchestration.site_days import ONLY_CHANGED
 from tessie_pipeline.store.columns import metadata
+from tessie_pipeline.store.database import Database
 from tessie_pipeline_tests.orchestration.conftest import KEY, Pipeline, settings
 
 GRAPH = {
@@ -24,8 +33,12 @@ GRAPH = {
             "charging_bills",
             "wall_connector_charges",
             "tariffs",
-            "energy_intervals",
+            "charging_attribution",
         },
+    ),
+    "charging_attribution": (
+        "charging",
+        {"charging_sessions", "energy_intervals", "battery_ledger"},
     ),
     "drives": ("drives", {"vehicle_states", "charging_sessions"}),
     "vehicles": ("registries", set()),
@@ -33,8 +46,11 @@ GRAPH = {
     "vehicle_states": ("live", {"vehicles"}),
     "energy_states": ("live", {"energy_sites"}),
     "energy_history": ("energy", {"energy_sites"}),
-    "energy_intervals": ("energy", {"energy_history"}),
+    "energy_intervals": ("energy", {"energy_history", "energy_states"}),
+    "energy_hourly": ("energy", {"energy_intervals"}),
     "energy_daily": ("energy", {"energy_intervals"}),
+    "battery_ledger": ("energy", {"energy_intervals", "tariffs"}),
+    "solar_attribution_daily": ("energy", {"battery_ledger", "charging_sessions", "tariffs"}),
     "charging_bills": ("charging", {"vehicles"}),
     "wall_connector_charges": ("charging", {"energy_sites"}),
 }
@@ -76,13 +92,10 @@ def test_every_asset_says_what_it_is(specs: dict[str, dg.AssetSpec], name: str) 
 
 def test_the_energy_chain_backfills_a_range_as_one_run(defs: dg.Definitions) -> None:
     graph = defs.resolve_asset_graph()
-    chain = [
-        graph.get(dg.AssetKey(name))
-        for name in ("energy_history", "energy_intervals", "energy_daily")
-    ]
+    chain = [graph.get(dg.AssetKey(name)) for name in ("energy_history", *COMPUTED_BY_DAY)]
 
     assert {node.partitions_def for node in chain} == {CALENDAR_DAYS}
-    assert [node.backfill_policy for node in chain] == [dg.BackfillPolicy.single_run()] * 3
+    assert [node.backfill_policy for node in chain] == [dg.BackfillPolicy.single_run()] * 6
 
 
 def test_jobs_run_in_one_process(defs: dg.Definitions) -> None:
@@ -109,31 +122,87 @@ def test_polls_log_from_the_level_of_the_settings(
     assert ("STEP_SUCCESS" in capfd.readouterr().err) == (level == "DEBUG")
 
 
-def test_the_daily_run_covers_the_week_that_is_over_everywhere() -> None:
-    noon = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
-    with dg.DagsterInstance.ephemeral() as instance:
-        context = dg.build_schedule_context(instance, scheduled_execution_time=noon)
-        request = energy_days_schedule("WARNING")(context)
-
-    assert isinstance(request, dg.RunRequest)
-    assert request.tags["dagster/asset_partition_range_start"] == "2026-11-14"
-    assert request.tags["dagster/asset_partition_range_end"] == "2026-11-20"
-    assert request.run_config == logging_from("WARNING")
-
-
-def test_a_poll_is_left_out_while_the_one_before_still_runs(defs: dg.Definitions) -> None:
-    schedule = defs.resolve_schedule_def("live_poll_schedule")
-    job = defs.resolve_job_def("live_poll")
-    now = datetime.now(UTC)
+@pytest.fixture
+def ticking() -> Iterator[dg.DagsterInstance]:
+    """An instance that schedules can look at."""
     with dg.instance_for_test() as instance:
+        yield instance
 
-        def tick(at: datetime) -> object:
-            return schedule(dg.build_schedule_context(instance, scheduled_execution_time=at))
 
-        idle = tick(now)
-        instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
-        busy = tick(now)
-        dead = tick(now + timedelta(minutes=11))
+def tick(
+    schedule: dg.ScheduleDefinition, instance: dg.DagsterInstance, at: datetime, **given: Any
+) -> Any:
+    """What a schedule asks for."""
+    with dg.build_schedule_context(
+        instance, scheduled_execution_time=at, resources=given
+    ) as context:
+        return schedule(context)
+
+
+def test_the_daily_run_is_of_yesterday_if_there_are_no_gaps(
+    ticking: dg.DagsterInstance, database: Database
+) -> None:
+    noon = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
+
+    (request,) = tick(energy_days_schedule("WARNING"), ticking, noon, database=database)
+
+    assert request.tags == range_tags(date(2026, 11, 20), date(2026, 11, 20)) | ONLY_CHANGED
+    assert request.run_config["loggers"] == logging_from("WARNING")["loggers"]
+
+
+def test_the_hourly_run_is_of_all_days_in_progress_and_of_those_before_them(
+    ticking: dg.DagsterInstance,
+) -> None:
+    # At 0:37 it is the 20th west of Greenwich, and the 19th has ended there last.
+    early = datetime(2026, 11, 21, 0, 37, tzinfo=UTC)
+
+    request = tick(energy_refresh_schedule("WARNING"), ticking, early)
+
+    range_of_days = range_tags(date(2026, 11, 19), date(2026, 11, 21))
+    assert request.tags == range_of_days | ONLY_CHANGED | {"dagster/max_runtime": "21600"}
+    assert request.run_config["loggers"] == logging_from("WARNING")["loggers"]
+    assert CALENDAR_DAYS.get_partition_keys(current_time=early)[-1] == "2026-11-21"
+
+
+def test_the_daily_run_waits_for_its_own_and_the_hourly_one_for_any(
+    defs: dg.Definitions, ticking: dg.DagsterInstance, database: Database
+) -> None:
+    job = defs.resolve_job_def("energy_days")
+    daily, hourly = energy_days_schedule("WARNING"), energy_refresh_schedule("WARNING")
+    now = datetime.now(UTC)
+
+    def are_left_out(at: datetime) -> tuple[bool, bool]:
+        asked = tick(daily, ticking, at, database=database), tick(hourly, ticking, at)
+        return isinstance(asked[0], dg.SkipReason), isinstance(asked[1], dg.SkipReason)
+
+    idle = are_left_out(now)
+    ticking.create_run_for_job(
+        job, status=dg.DagsterRunStatus.STARTED, tags={"dagster/schedule_name": hourly.name}
+    )
+    refreshing = are_left_out(now)
+    ticking.create_run_for_job(
+        job, status=dg.DagsterRunStatus.STARTED, tags={"dagster/schedule_name": daily.name}
+    )
+
+    assert idle == (False, False)
+    assert refreshing == (False, True)
+    assert are_left_out(now) == (True, True)
+    assert are_left_out(now + timedelta(hours=7)) == (True, False)
+    assert are_left_out(now + timedelta(hours=25)) == (False, False)
+
+
+def test_a_poll_is_left_out_while_the_one_before_still_runs(
+    defs: dg.Definitions, ticking: dg.DagsterInstance
+) -> None:
+    schedule = defs.resolve_schedule_def("live_poll_schedule")
+    now = datetime.now(UTC)
+
+    idle = tick(schedule, ticking, now)
+    ticking.create_run_for_job(
+        defs.resolve_job_def("live_poll"), status=dg.DagsterRunStatus.STARTED
+    )
+    busy = tick(schedule, ticking, now)
+    dead = tick(schedule, ticking, now + timedelta(minutes=11))
 
     assert isinstance(idle, dg.RunRequest)
     assert isinstance(busy, dg.SkipReason)

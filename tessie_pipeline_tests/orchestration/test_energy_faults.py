@@ -239,7 +239,11 @@ def test_a_refused_answer_is_kept_with_its_reason(
     assert rejected[0] == "calendar_history"
     assert reason in rejected[1]
     assert rejected[2] == own_id
-    assert known.count("energy_daily") == 1
+    sources = known.read("select tesla_site_id, source from bi.energy_daily")
+    assert dict(sources.iter_rows()) == {
+        site: f"calendar_history_{'power' if site == spoiled else 'energy'}"
+        for site in sites(known)
+    }
 
 
 def test_a_stored_answer_that_cannot_be_decoded_leaves_the_others_theirs(known: Pipeline) -> None:

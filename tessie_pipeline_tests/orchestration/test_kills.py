@@ -9,7 +9,7 @@ from datetime import date
 import polars as pl
 import sqlalchemy as sa
 
-from tessie_pipeline.store.tables import energy_history
+from tessie_pipeline.store.energy_tables import energy_history
 from tessie_pipeline_tests.orchestration.conftest import KEY, Pipeline, Simulator
 
 FIRST, LAST = date(2026, 10, 30), date(2026, 11, 8)
@@ -20,7 +20,12 @@ MOMENTS = [(1, 0.0), (ANSWERS // 2, 0.0), (ANSWERS, 0.1)]
 TABLES = {
     "energy_history": "select site_id, kind, date, answer::text from energy_history",
     "energy_intervals": "select * from energy_intervals",
+    "energy_hourly": "select * from energy_hourly",
     "energy_daily": "select * from energy_daily",
+    "battery_ledger": "select * from battery_ledger",
+    "solar_attribution_daily": "select * from solar_attribution_daily",
+    "dirty_days": "select reader, site_id, date from dirty_days "  # noqa: S608
+    f"where date between '{FIRST}' and '{LAST}'",
 }
 
 
@@ -76,7 +81,7 @@ def test_a_killed_run_that_is_repeated_ends_as_an_undisturbed_one(
     known.run("energy_days", FIRST, LAST)
     undisturbed = stored(known)
     with known.database.frames() as connection, connection.cursor() as cursor:
-        cursor.execute("truncate energy_intervals, energy_daily, energy_history")
+        cursor.execute(f"truncate {', '.join(TABLES)}")
 
     for answers, later_s in MOMENTS:
         kill_when(known, start(known, simulator), answers, later_s)

@@ -17,7 +17,7 @@ import pytest
 import sqlalchemy as sa
 
 from tessie_pipeline.definitions import build_defs
-from tessie_pipeline.orchestration import costs, vehicle_history
+from tessie_pipeline.orchestration import costs, waiting
 from tessie_pipeline.simulator.truth import charges_truth
 from tessie_pipeline.store.database import Database
 from tessie_pipeline_tests.conftest import new_database
@@ -170,7 +170,7 @@ def test_a_run_that_died_holds_nothing_up_for_ever(
     )
     assert history.look() == "What is new is being derived."
 
-    monkeypatch.setattr(vehicle_history, "LONGEST_RUN", timedelta())
+    monkeypatch.setattr(waiting, "LONGEST_RUN", timedelta())
 
     assert history.look() is None
 
@@ -183,7 +183,7 @@ def test_after_a_run_that_failed_the_sensor_waits_a_while(
 
     assert history.look() == "It failed a moment ago."
 
-    monkeypatch.setattr(vehicle_history, "AGAIN_AFTER", timedelta())
+    monkeypatch.setattr(waiting, "AGAIN_AFTER", timedelta())
     assert history.look() is None
     assert history.run().success
     assert history.look() == "Nothing is new."
@@ -199,7 +199,7 @@ def test_what_could_not_be_costed_is_asked_for_again(
         assert not history.run().success
     assert marks(history.database) == 0
 
-    monkeypatch.setattr(vehicle_history, "AGAIN_AFTER", timedelta())
+    monkeypatch.setattr(waiting, "AGAIN_AFTER", timedelta())
     assert history.look() is None
     assert history.run().success
 

@@ -34,8 +34,8 @@ STEPS = {
 """The function at whose call a process dies, by where that is."""
 
 FORGET = (
-    "truncate charging_sessions, charging_segments, charging_pieces, charging_costs, drives, "
-    "unseen_distances, sample_changes, derived_from",
+    "truncate charging_sessions, charging_segments, charging_pieces, charging_costs, "
+    "charging_attribution, drives, unseen_distances, sample_changes, derived_from",
     "update vehicles set usable_capacity_kwh = null",
     "insert into sample_changes (reader, vehicle_id, changed_from, changed_to) "
     "select reader, vehicle_id, min(timestamp), max(timestamp) from vehicle_states, "
@@ -43,8 +43,8 @@ FORGET = (
 )
 """Statements after which nothing is derived, and all samples are new."""
 
-DERIVED = ("charging_sessions", "charging_segments", "charging_pieces", "charging_costs", "drives",
-           "unseen_distances", "sample_changes")  # fmt: skip
+DERIVED = ("charging_sessions", "charging_segments", "charging_pieces", "charging_costs",
+           "charging_attribution", "drives", "unseen_distances", "sample_changes")  # fmt: skip
 
 
 def derive(database_url: str) -> None:

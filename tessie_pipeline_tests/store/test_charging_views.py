@@ -16,18 +16,19 @@ from tessie_pipeline.orchestration.drives import derive_drives, label_drives
 from tessie_pipeline.simulator.fleet import Fleet
 from tessie_pipeline.simulator.habits import EVERY_HABIT
 from tessie_pipeline.store.charging_tables import (
+    charging_attribution,
     charging_costs,
     charging_segments,
     charging_sessions,
 )
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.drive_tables import driver_rules, drivers, drives, unseen_distances
+from tessie_pipeline.store.energy_tables import energy_intervals, solar_attribution_daily
 from tessie_pipeline.store.partitions import ensure_partitions
 from tessie_pipeline.store.price_tables import places, tariff_rates, tariffs
 from tessie_pipeline.store.registries import vehicle_ids
 from tessie_pipeline.store.states import add_states
 from tessie_pipeline.store.tables import (
-    energy_intervals,
     energy_sites,
     vehicle_states,
     vehicles,
@@ -216,6 +217,40 @@ def test_the_price_of_a_kwh_is_the_cost_over_what_was_drawn(household: Database)
     line(household, 3, kind="fee")
     # 6.40 for 32 kWh
     assert only(household, "charging_sessions")["price_per_kwh"] == Decimal("0.20")
+
+
+def test_where_the_energy_of_a_plug_in_came_from_has_a_row_per_policy(household: Database) -> None:
+    session(household)
+    split = {"energy_kwh": 32.0, "from_solar_kwh": 4.0, "from_battery_solar_kwh": 4.0,
+             "from_battery_grid_kwh": 8.0, "from_grid_kwh": 8.0, "unattributed_kwh": 8.0,
+             "solar_kwh": 8.0, "solar_pct": 33.3, "coverage_pct": 75.0}  # fmt: skip
+    key = {"vehicle_id": CAR, "session_started_at": EVENING}
+    for policy in ("ev_last", "proportional"):
+        insert(household, charging_attribution, **key, policy=policy, **split)
+    rows = view(household, "charging_attribution")
+    assert {row["policy"] for row in rows} == {"ev_last", "proportional"}
+    told = {
+        "vin": VIN,
+        "display_name": "Blue",
+        "site_name": "House",
+        "location_name": "Home",
+        "local_session_started_at": datetime(2026, 7, 1, 20),  # noqa: DTZ001
+    }
+    for row in rows:
+        shown(row, {**told, **split})
+    assert only(household, "charging_sessions")["solar_coverage_pct"] == 75.0
+
+
+def test_a_day_of_a_site_tells_the_cars_from_the_home(household: Database) -> None:
+    day = {"site_id": SITE, "date": date(2026, 7, 1), "policy": "ev_last", "currency": "USD"}
+    insert(household, solar_attribution_daily, **day, vehicle_id=CAR, energy_kwh=32.0,
+           solar_kwh=8.0, grid_cost=4.8, solar_value=0.4)  # fmt: skip
+    insert(household, solar_attribution_daily, **day, energy_kwh=9.0, solar_kwh=6.0)
+    car, home = sorted(view(household, "solar_attribution_daily"), key=lambda row: row["used_by"])
+    of_both = {"site_name": "House", "date": date(2026, 7, 1), "policy": "ev_last"}
+    costs = {"grid_cost": 4.8, "solar_value": 0.4, "currency": "USD"}
+    shown(car, {**of_both, **costs, "used_by": "Blue", "vin": VIN, "energy_kwh": 32.0})
+    shown(home, {**of_both, "used_by": "home", "vin": None, "energy_kwh": 9.0, "solar_kwh": 6.0})
 
 
 def test_a_segment_says_where_and_when_it_was(household: Database) -> None:
@@ -539,7 +574,14 @@ def test_the_questions_of_the_page_are_answered(filled: Database, query: str) ->
 
 def test_every_plug_in_and_drive_is_in_its_view_once(filled: Database) -> None:
     with filled.rows() as connection:
-        for table in (charging_sessions, charging_segments, charging_costs, drives):
+        tables = (
+            charging_sessions,
+            charging_segments,
+            charging_costs,
+            charging_attribution,
+            drives,
+        )
+        for table in tables:
             stored = connection.scalar(sa.select(sa.func.count()).select_from(table))
             assert stored
             assert len(view(filled, table.name)) == stored

@@ -1,7 +1,7 @@
 """Computed days and imported days: which one wins, and that a repeat touches nothing."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
@@ -10,17 +10,16 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
-from tessie_pipeline.domain.days import day_windows
-from tessie_pipeline.domain.samples import ENERGY_DAILY, ENERGY_INTERVALS
+from tessie_pipeline.domain.samples import ENERGY_DAILY
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.energy_days import (
     APP_EXPORT,
-    read_intervals,
     save_computed_days,
     save_imported_days,
+    stored_days,
 )
-from tessie_pipeline.store.tables import energy_daily, energy_intervals, energy_sites
-from tessie_pipeline.store.writes import write_new
+from tessie_pipeline.store.energy_tables import energy_daily
+from tessie_pipeline.store.tables import energy_sites
 
 Save = Callable[[adbc.Connection, pl.DataFrame], int]
 
@@ -183,27 +182,15 @@ def test_days_of_many_kinds_are_each_decided_on_their_own(home: Database) -> Non
     assert stored(home) == [new[0], day(IMPORTED, date=dates[1]), *new[2:], cabin]
 
 
-def test_the_intervals_of_days_are_those_from_their_first_to_their_last_instant(
-    home: Database,
-) -> None:
-    zones = pl.DataFrame({"site_id": [HOME, CABIN], "time_zone": ["Asia/Tokyo", "Europe/Berlin"]})
-    days = day_windows(zones, JUNE, JUNE + 2 * DAY)
-    first, last = datetime(2026, 5, 31, 15, tzinfo=UTC), datetime(2026, 6, 2, 22, tzinfo=UTC)
-    step = timedelta(minutes=5)
-    numbers = [name for name in ENERGY_INTERVALS if name.endswith(("_wh", "_pct"))]
-    rows = [
-        {"site_id": site, "timestamp": time, "source": "test", "coverage": 0.5}
-        | {name: float(number) for number, name in enumerate(numbers)}
-        | {"home_wh": None}
-        for site in (HOME, CABIN)
-        for time in (first - step, first, last - step, last)
+def test_stored_days_are_those_of_every_site_up_to_and_without_the_end(home: Database) -> None:
+    save(home, save_computed_days, *(day(PART, date=JUNE + n * DAY) for n in range(-1, 3)))
+    save(home, import_days, day(IMPORTED, site_id=CABIN))
+    with home.frames() as connection:
+        found = stored_days(connection, JUNE, JUNE + 2 * DAY)
+        nothing = stored_days(connection, JUNE + 3 * DAY, JUNE + 9 * DAY)
+    assert sorted(found.select("site_id", "date").rows()) == [
+        (HOME, JUNE),
+        (HOME, JUNE + DAY),
+        (CABIN, JUNE),
     ]
-    with home.frames() as connection:
-        write_new(connection, energy_intervals, pl.DataFrame(rows, ENERGY_INTERVALS))
-    with home.frames() as connection:
-        found = read_intervals(connection, days)
-        assert found.schema == ENERGY_INTERVALS
-        expected = [rows[number] for number in (1, 2, 5, 6)]
-        assert found.sort("site_id", "timestamp").to_dicts() == expected
-        nothing = read_intervals(connection, days.clear())
-        assert (nothing.height, nothing.schema) == (0, ENERGY_INTERVALS)
+    assert (nothing.schema, nothing.height) == (found.schema, 0)

@@ -17,7 +17,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.util import CommandError
 
-from tessie_pipeline.store import migrations, tables
+from tessie_pipeline.store import energy_tables, migrations, tables
 from tessie_pipeline.store.columns import metadata
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.drive_tables import drivers
@@ -28,7 +28,9 @@ from tessie_pipeline_tests.store.conftest import wait_until_blocked
 VIEWS = {
     "alerts",
     "api_spend",
+    "battery_ledger",
     "budget",
+    "charging_attribution",
     "charging_bills",
     "charging_costs",
     "charging_reconciliation",
@@ -37,9 +39,14 @@ VIEWS = {
     "driver_statistics",
     "drives",
     "energy_daily",
+    "energy_gaps",
+    "energy_hourly",
     "energy_intervals",
+    "energy_monthly",
     "energy_sites_now",
+    "energy_yearly",
     "polling",
+    "solar_attribution_daily",
     "unseen_distances",
     "vehicle_availability",
     "vehicle_months",
@@ -88,7 +95,7 @@ def check(database: Database, change: str = "") -> None:
 
 def add_month(database: Database) -> None:
     with database.frames() as connection:
-        ensure_partitions(connection, tables.energy_intervals, [NOON])
+        ensure_partitions(connection, energy_tables.energy_intervals, [NOON])
 
 
 def test_the_status_says_what_is_pending(bare_database: Database) -> None:

@@ -8,8 +8,9 @@ import sqlalchemy as sa
 
 from tessie_pipeline.store.columns import metadata
 from tessie_pipeline.store.database import Database
+from tessie_pipeline.store.energy_tables import energy_intervals
 from tessie_pipeline.store.partitions import ensure_partitions, estimate_rows
-from tessie_pipeline.store.tables import energy_intervals, energy_states, vehicle_states
+from tessie_pipeline.store.tables import energy_states, vehicle_states
 from tessie_pipeline_tests.store.conftest import wait_until_blocked
 
 KATHMANDU = timezone(timedelta(hours=5, minutes=45))
@@ -37,9 +38,10 @@ def insert_sample(database: Database, timestamp: datetime) -> None:
         rows.execute(sa.insert(energy_states).values(values))
 
 
-def test_the_samples_are_kept_by_day_and_the_intervals_by_month() -> None:
+def test_samples_are_kept_by_day_and_what_is_made_of_them_by_month() -> None:
     widths = {t.name: t.info["partition_by"] for t in metadata.tables.values() if t.info}
-    assert widths == {"vehicle_states": "day", "energy_states": "day", "energy_intervals": "month"}
+    samples = {"vehicle_states": "day", "energy_states": "day"}
+    assert widths == samples | {"energy_intervals": "month", "energy_hourly": "month"}
 
 
 @pytest.mark.parametrize(

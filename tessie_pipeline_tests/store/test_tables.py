@@ -13,6 +13,7 @@ from tessie_pipeline.store import tables
 from tessie_pipeline.store.charging_tables import charging_sessions
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.drive_tables import drivers
+from tessie_pipeline.store.energy_tables import energy_daily, energy_history, energy_intervals
 from tessie_pipeline.store.frames import copy_in, read_frame
 from tessie_pipeline.store.partitions import ensure_partitions
 from tessie_pipeline.store.writes import write_new
@@ -24,8 +25,8 @@ SITE = "00000000000000000000000000000002"
 FRAMES = [
     pytest.param(samples.VEHICLE_STATES, tables.vehicle_states, id="vehicle_states"),
     pytest.param(samples.ENERGY_STATES, tables.energy_states, id="energy_states"),
-    pytest.param(samples.ENERGY_INTERVALS, tables.energy_intervals, id="energy_intervals"),
-    pytest.param(samples.ENERGY_DAILY, tables.energy_daily, id="energy_daily"),
+    pytest.param(samples.ENERGY_INTERVALS, energy_intervals, id="energy_intervals"),
+    pytest.param(samples.ENERGY_DAILY, energy_daily, id="energy_daily"),
 ]
 VALUES: dict[pl.DataType, Any] = {
     pl.String(): "x",
@@ -52,7 +53,7 @@ FITTING = {
 def household(database: Database) -> Database:
     """A database that knows a car and a site, and has a place for their samples of `NOON`."""
     with database.frames() as connection:
-        for table in (tables.vehicle_states, tables.energy_states, tables.energy_intervals):
+        for table in (tables.vehicle_states, tables.energy_states, energy_intervals):
             ensure_partitions(connection, table, [NOON])
     with database.rows() as rows:
         rows.execute(
@@ -147,8 +148,8 @@ REJECTED = {"endpoint": "a", "subject": "b", "body_digest": "c", "reason": "d", 
             tables.energy_sites, {"tesla_site_id": 8}, {"site_name": "B"}, id="tesla_site_id"
         ),
         pytest.param(charging_sessions, SESSION, {"ended_at": NOON}, id="plug-in"),
-        pytest.param(tables.energy_history, HISTORY, {"answer": [1]}, id="history"),
-        pytest.param(tables.energy_daily, DAY, {"solar_produced_kwh": 1}, id="energy_daily"),
+        pytest.param(energy_history, HISTORY, {"answer": [1]}, id="history"),
+        pytest.param(energy_daily, DAY, {"solar_produced_kwh": 1}, id="energy_daily"),
         pytest.param(tables.rejected_payloads, REJECTED, {"reason": "z"}, id="rejected"),
     ],
 )
@@ -173,10 +174,10 @@ def test_what_is_one_thing_is_kept_once(
         pytest.param(
             charging_sessions, SESSION | {"vehicle_id": SITE}, "vehicle_id_fkey", id="car"
         ),
-        pytest.param(tables.energy_history, HISTORY | {"kind": "gas"}, "kind_check", id="kind"),
-        pytest.param(tables.energy_history, HISTORY | {"site_id": CAR}, "site_id_fkey", id="site"),
-        pytest.param(tables.energy_daily, DAY | {"site_id": CAR}, "site_id_fkey", id="day's site"),
-        pytest.param(tables.energy_daily, DAY | {"source": None}, "not-null", id="source"),
+        pytest.param(energy_history, HISTORY | {"kind": "gas"}, "kind_check", id="kind"),
+        pytest.param(energy_history, HISTORY | {"site_id": CAR}, "site_id_fkey", id="site"),
+        pytest.param(energy_daily, DAY | {"site_id": CAR}, "site_id_fkey", id="day's site"),
+        pytest.param(energy_daily, DAY | {"source": None}, "not-null", id="source"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused(
@@ -237,7 +238,7 @@ def test_the_views_give_names_kilometres_and_local_times(household: Database) ->
         assert (row["odometer_mi"], row["odometer_km"]) == (1000, pytest.approx(1609.344))
         assert (row["rated_range_mi"], row["rated_range_km"]) == (100, pytest.approx(160.9344))
     interval = {"timestamp": NOON, "solar_wh": 42, "source": "test", "coverage": 1}
-    insert(household, tables.energy_intervals, site_id=SITE, **interval)
+    insert(household, energy_intervals, site_id=SITE, **interval)
     row = read(household, "select * from bi.energy_intervals")[0]
     assert (row["site_name"], row["solar_wh"]) == ("Home", 42)
     assert row["local_time"] == datetime(2024, 5, 6, 17, 45)  # noqa: DTZ001 (a local time)
@@ -247,7 +248,7 @@ def test_the_view_of_the_days_says_what_does_not_balance(household: Database) ->
     sources = {"solar_produced_kwh": 10, "battery_discharged_kwh": 5, "grid_imported_kwh": 3,
                "generator_produced_kwh": 1}  # fmt: skip
     sinks = {"home_consumed_kwh": 12, "battery_charged_kwh": 4, "grid_exported_kwh": 2.5}
-    insert(household, tables.energy_daily, **(DAY | sources | sinks))
+    insert(household, energy_daily, **(DAY | sources | sinks))
     row = read(household, "select * from bi.energy_daily")[0]
     assert (row["site_name"], row["date"]) == ("Home", date(2024, 5, 6))
     assert row["residual_kwh"] == pytest.approx(0.5)

@@ -1,0 +1,49 @@
+create view bi.energy_gaps as
+with sites as (
+    select e.id, e.tesla_site_id, e.site_name, e.time_zone,
+        e.tesla_site_id is not null and e.removed_at is null as is_listed,
+        least(
+            (select (timestamp at time zone e.time_zone)::date from energy_states
+                where site_id = e.id order by timestamp limit 1),
+            (select (timestamp at time zone e.time_zone)::date from energy_intervals
+                where site_id = e.id order by timestamp limit 1),
+            (select min(date) from energy_history where site_id = e.id and kind = 'energy'),
+            (select min(date) from energy_history where site_id = e.id and kind = 'power'),
+            (select min(date) from energy_history where site_id = e.id and kind = 'soe'),
+            (select min(date) from energy_daily where site_id = e.id and source <> 'app_export')
+        ) as first,
+        ((now() - interval '30 minutes') at time zone e.time_zone)::date - 1 as last
+    from energy_sites e
+    where e.time_zone is not null
+),
+days as (
+    select s.*, day::date as date, (day + interval '1 day') at time zone s.time_zone as ended_at
+    from sites s, generate_series(s.first::timestamp, s.last::timestamp, interval '1 day') day
+),
+answers as (
+    select d.id, d.tesla_site_id, d.site_name, d.is_listed, d.date,
+        string_agg(k.name, ', ' order by k.name) filter (where h.site_id is null) as missing,
+        coalesce(max(m.times) filter (where h.site_id is null), 0) as asked_in_vain,
+        max(m.left_until) filter (where h.site_id is null) as left_until
+    from days d
+    cross join (values ('energy'), ('power'), ('soe')) k (name)
+    left join energy_history h on h.site_id = d.id and h.kind = k.name and h.date = d.date
+        and h.received_at >= d.ended_at + interval '30 minutes'
+    left join history_misses m on m.site_id = d.id and m.kind = k.name and m.date = d.date
+    group by d.id, d.tesla_site_id, d.site_name, d.is_listed, d.date
+)
+select
+    a.tesla_site_id,
+    a.site_name,
+    a.date,
+    coalesce(e.coverage_pct, 0) as coverage_pct,
+    a.missing,
+    a.is_listed and a.missing is not null as is_fillable,
+    a.asked_in_vain,
+    a.left_until
+from answers a
+left join energy_daily e on e.site_id = a.id and e.date = a.date
+where a.missing is not null or round(coalesce(e.coverage_pct, 0)::numeric, 2) < 100;
+
+comment on view bi.energy_gaps is
+'Site-days that are over and not fully known, since the site''s first known day: how much was measured, which kinds of Tesla''s history have not come since the day ended, and whether they may yet (is_fillable). What was asked for in vain is left alone until left_until; a day whose answers all came is as full as it gets.';

@@ -1,0 +1,75 @@
+"""Which days of which sites a run computes: all of its dates, or those of them that changed.
+
+A run that is tagged `ONLY_CHANGED` computes the days that are marked (`store.dirty_days`), any
+other all. Either takes off the marks of what it computed, in the transaction that writes it.
+"""
+
+from collections.abc import Callable
+from datetime import date
+from typing import TypeVar
+
+import adbc_driver_postgresql.dbapi as adbc
+import dagster as dg
+import polars as pl
+import sqlalchemy as sa
+
+from tessie_pipeline.domain.days import day_windows
+from tessie_pipeline.orchestration.calendar import date_range, in_parts
+from tessie_pipeline.store.database import Database
+from tessie_pipeline.store.dirty_days import read_dirty, take_off
+from tessie_pipeline.store.partitions import lock_writes
+from tessie_pipeline.store.registries import read_zones
+
+ONLY_CHANGED = {"tessie/days": "changed"}
+"""Tags of a run that computes only days that are marked."""
+
+ComputedT = TypeVar("ComputedT")
+
+
+def compute_days(
+    context: dg.AssetExecutionContext,
+    database: Database,
+    table: sa.Table,
+    compute: Callable[[adbc.Connection, pl.DataFrame], ComputedT],
+) -> list[ComputedT]:
+    """Compute the run's days of a table, part by part; returns what `compute` gives of each.
+
+    Args:
+        context: of an asset with a partition per date.
+        database: where the days are.
+        table: what is computed; it is a reader of marks.
+        compute: computes and writes `DAY_WINDOWS` with `time_zone`, in the transaction it is
+            given, while no other run writes to the table.
+    """
+    is_only_changed = ONLY_CHANGED.items() <= context.run.tags.items()
+    with database.frames() as connection:
+        zones = read_zones(connection)
+    return [
+        computed
+        for start, end in in_parts(*date_range(context), sites=zones.height)
+        for computed in _compute_part(
+            database, table, zones, start, end, compute, is_only_changed=is_only_changed
+        )
+    ]
+
+
+def _compute_part(
+    database: Database,
+    table: sa.Table,
+    zones: pl.DataFrame,
+    start: date,
+    end: date,
+    compute: Callable[[adbc.Connection, pl.DataFrame], ComputedT],
+    *,
+    is_only_changed: bool,
+) -> list[ComputedT]:
+    with database.frames() as connection:
+        # Before reading, so that of two runs none writes what was read before the other wrote.
+        lock_writes(connection, table)
+        marks = read_dirty(connection, table, start, end)
+        days = day_windows(zones, start, end).join(zones, on="site_id")
+        if is_only_changed:
+            days = days.join(marks, on=["site_id", "date"], how="semi")
+        computed = [] if days.is_empty() else [compute(connection, days)]
+        take_off(connection, table, marks)
+    return computed
