@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from bench import backfill, month, sessions, writes
+from bench import backfill, daily, month, sessions, writes
 from bench.measure import Contest, Figure, compare
 from bench.scratch import Scratch, scratch
 
@@ -24,6 +24,10 @@ BENCHMARKS: dict[str, Callable[[Scratch], Contest]] = {
     "write_new": writes.write_new,
     "write_again": writes.write_again,
     "write_new_vs_rows": writes.write_new_vs_rows,
+    "daily_1000x1": daily.daily_1000x1,
+    "daily_1x365": daily.daily_1x365,
+    "daily_scaling": daily.daily_scaling,
+    "chain_1000x1": daily.chain_1000x1,
     "backfill_60_days": backfill.backfill_60_days,
     "sessions_year": sessions.sessions_year,
     "sessions_one_sample": sessions.sessions_one_sample,
@@ -58,7 +62,7 @@ def _measure(names: list[str], console: Console) -> list[Figure]:
                     continue
                 contest = BENCHMARKS[name](server)
                 progress.update(task, total=contest.runs + 1)
-                measured.append(compare(name, contest, done))
+                measured += compare(name, contest, done)
     return measured
 
 

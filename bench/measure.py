@@ -1,9 +1,9 @@
-"""Time two ways of doing the same work in turn, and tell how they compare.
+"""Time ways of doing the same work in turn, and tell how ours compares with the others.
 
 Only here is a clock read. Not here: what is compared.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
@@ -17,11 +17,13 @@ class Side:
         prepare: brings everything into the state before the work; not timed.
         work: what is timed; returns what it counted.
         counts: what `work` has to return.
+        units: how many of the contest's unit the work is; its time is told for one.
     """
 
     prepare: Callable[[], object]
     work: Callable[[], int]
     counts: int
+    units: float = 1
 
     def time_s(self) -> float:
         """How long the work took, s.
@@ -40,11 +42,19 @@ class Side:
 
 @dataclass(frozen=True)
 class Contest:
-    """Our way beside a reference, each timed `runs` times."""
+    """Our way beside a reference, or beside several by name, each timed `runs` times.
+
+    Attributes:
+        ours: our way.
+        reference: the other way or ways.
+        runs: how often each is timed.
+        unit: of the times, where a side's `units` are not one.
+    """
 
     ours: Side
-    reference: Side
+    reference: Side | Mapping[str, Side]
     runs: int
+    unit: str = "s"
 
 
 @dataclass(frozen=True)
@@ -68,18 +78,31 @@ class Figure:
     runs: int
 
 
-def compare(name: str, contest: Contest, done: Callable[[], object]) -> Figure:
-    """The contest's figure.
+def compare(name: str, contest: Contest, done: Callable[[], object]) -> list[Figure]:
+    """The contest's figures, one for each reference; one of several names is `name_vs_it`.
 
     Args:
         name: the benchmark's.
-        contest: the two sides; each works once more at first, which does not count.
-        done: called after each round of both, `runs` + 1 times.
+        contest: the sides; each works once more at first, which does not count.
+        done: called after each round of all, `runs` + 1 times.
     """
-    ours_s, reference_s = [], []
+    others = contest.reference
+    references = (
+        {name: others}
+        if isinstance(others, Side)
+        else {f"{name}_vs_{other}": side for other, side in others.items()}
+    )
+    rounds = []
     for _ in range(contest.runs + 1):
-        ours_s.append(contest.ours.time_s())
-        reference_s.append(contest.reference.time_s())
+        rounds.append([side.time_s() for side in (contest.ours, *references.values())])
         done()
-    ours, reference = median(ours_s[1:]), median(reference_s[1:])
-    return Figure(name, ours, reference, "s", reference / ours, contest.runs)
+    ours, *medians = (
+        median(times) / side.units
+        for side, times in zip(
+            (contest.ours, *references.values()), zip(*rounds[1:], strict=True), strict=True
+        )
+    )
+    return [
+        Figure(figure, ours, reference, contest.unit, reference / ours, contest.runs)
+        for figure, reference in zip(references, medians, strict=True)
+    ]

@@ -11,27 +11,42 @@ from tessie_pipeline.domain.samples import ENERGY_STATES
 PACK_WH = 27_000.0
 
 
-def energy_states(sites: int, start: date, days: int) -> pl.DataFrame:
-    """`ENERGY_STATES` rows of sites every five minutes of UTC days, sorted by site and time."""
+def site_ids(sites: int) -> list[str]:
+    """The ids of the sites, sorted."""
+    return sorted(uuid5(NAMESPACE_URL, str(site)).hex for site in range(sites))
+
+
+def energy_states(
+    sites: int, start: date, days: int, every: timedelta = timedelta(minutes=5)
+) -> pl.DataFrame:
+    """`ENERGY_STATES` rows of sites throughout UTC days, sorted by site and time."""
     first = datetime(start.year, start.month, start.day, tzinfo=UTC)
     times = pl.datetime_range(
-        first, first + timedelta(days=days), "5m", closed="left", time_unit="us", eager=True
+        first, first + timedelta(days=days), every, closed="left", time_unit="us", eager=True
     )
-    ids = sorted(uuid5(NAMESPACE_URL, str(site)).hex for site in range(sites))
-    grid = pl.DataFrame({"site_id": ids}).join(times.to_frame("timestamp"), how="cross")
+    grid = pl.DataFrame({"site_id": site_ids(sites)}).join(times.to_frame("timestamp"), how="cross")
     return _with_answers(_with_powers(grid)).select(ENERGY_STATES.names()).cast(ENERGY_STATES)
 
 
 def _with_powers(grid: pl.DataFrame) -> pl.DataFrame:
-    """Sun by day, cars and cooking by chance, and a battery that smooths both."""
+    """Sun by day, cars and cooking by chance, and a battery that smooths both.
+
+    From midnight to four o'clock (UTC) it charges from the grid, from seven to nine in the evening
+    it sells.
+    """
     hour = pl.col("timestamp").dt.hour() + pl.col("timestamp").dt.minute() / 60
     chance = pl.struct("site_id", "timestamp").hash(seed=1) % 1000 / 1000
     solar = (8000 * (pi * (hour - 6) / 12).sin() * (0.6 + 0.4 * chance)).clip(0)
     load = 300 + 900 * chance + pl.when(chance > 0.9).then(7200).otherwise(0)
+    smoothing = (pl.col("load_power_w") - pl.col("solar_power_w")).clip(-5000, 5000)
     return (
         grid.with_columns(solar_power_w=solar.round(), load_power_w=load.round())
         .with_columns(
-            battery_power_w=(pl.col("load_power_w") - pl.col("solar_power_w")).clip(-5000, 5000),
+            battery_power_w=pl.when(hour < 4)
+            .then(-2500.0)
+            .when(hour.is_between(19, 21))
+            .then(5000.0)
+            .otherwise(smoothing),
             battery_percentage=50 + 40 * (pi * (hour - 10) / 12).sin() + chance,
         )
         .with_columns(
