@@ -90,7 +90,8 @@ def _chain(scratch: Scratch, days: pl.DataFrame) -> Side:
         return save_hours(connection, hourly_totals(read_intervals(connection, days), days), days)
 
     def totals(connection: adbc.Connection, days: pl.DataFrame) -> int:
-        return save_computed_days(connection, daily_totals(read_intervals(connection, days), days))
+        found = daily_totals(read_intervals(connection, days), days)
+        return save_computed_days(connection, found, days)
 
     def work() -> int:
         for derive in (derive_intervals, hours, derive_ledger, derive_attribution):
@@ -119,7 +120,7 @@ def _ours(scratch: Scratch, windows: pl.DataFrame) -> Side:
         with scratch.database.frames() as connection:
             samples = read_samples(connection, windows)
             days = daily_totals(intervals_from_samples(samples), windows)
-            return save_computed_days(connection, days)
+            return save_computed_days(connection, days, windows)
 
     return Side(lambda: _empty(scratch), work, counts=windows.height)
 
@@ -151,7 +152,7 @@ def _in_duckdb(scratch: Scratch, windows: pl.DataFrame) -> Side:
             with connection.cursor() as cursor:
                 cursor.execute(_query(windows))
                 samples = cursor.fetch_arrow_table()
-            return save_computed_days(connection, _days_by_duckdb(samples, windows))
+            return save_computed_days(connection, _days_by_duckdb(samples, windows), windows)
 
     return Side(lambda: _empty(scratch), work, counts=windows.height)
 

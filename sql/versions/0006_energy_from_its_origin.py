@@ -603,6 +603,19 @@ def upgrade() -> None:
         existing_nullable=False,
     )
 
+    op.create_index(
+        "charging_sessions_due_idx",
+        "charging_sessions",
+        ["started_at"],
+        unique=False,
+        postgresql_where="cost_basis is null",
+    )
+    op.create_index(
+        op.f("charging_sessions_site_id_started_at_idx"),
+        "charging_sessions",
+        ["site_id", "started_at"],
+        unique=False,
+    )
     # What there is of each interval says its residual; all days are to be computed once more.
     op.execute(
         """
@@ -625,6 +638,12 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index(op.f("charging_sessions_site_id_started_at_idx"), table_name="charging_sessions")
+    op.drop_index(
+        "charging_sessions_due_idx",
+        table_name="charging_sessions",
+        postgresql_where="cost_basis is null",
+    )
     op.alter_column(
         "derived_from",
         "basis",

@@ -10,7 +10,9 @@ from rich.table import Table
 
 from tessie_pipeline.cli.environment import Environment
 from tessie_pipeline.cli.status import age, stored
+from tessie_pipeline.domain.attribution_policies import POLICIES, PROPORTIONAL
 from tessie_pipeline.store.frames import read_frame
+from tessie_pipeline.store.policy import chosen_policy
 
 WEEK = """
     select date, solar_produced_kwh, home_consumed_kwh, grid_imported_kwh, grid_exported_kwh,
@@ -46,7 +48,7 @@ ORIGINS = """
            sum(from_grid_kwh + from_generator_kwh) as grid_kwh,
            100 * sum(solar_kwh) / nullif(sum(energy_kwh - unattributed_kwh), 0) as solar_pct
     from bi.solar_attribution_daily
-    where policy = 'proportional' and date > (
+    where policy = '{policy}' and date > (
         select max(date) from bi.solar_attribution_daily
     ) - 7
     group by used_by
@@ -72,7 +74,9 @@ def show(console: Console, environment: Environment) -> None:
         week = read_frame(connection, WEEK).sort("date")
         vehicles = read_frame(connection, VEHICLES)
         charges = read_frame(connection, CHARGES)
-        origins = read_frame(connection, ORIGINS)
+        chosen = chosen_policy(connection)
+        policy = chosen if chosen in POLICIES else PROPORTIONAL
+        origins = read_frame(connection, ORIGINS.format(policy=policy))
     if not vehicles.is_empty():
         console.print(_vehicles(vehicles))
     if not charges.is_empty():
@@ -80,7 +84,7 @@ def show(console: Console, environment: Environment) -> None:
     if not week.is_empty():
         console.print(_week(week))
     if not origins.is_empty():
-        console.print(_origins(origins))
+        console.print(_origins(origins, policy))
 
 
 def show_next_steps(console: Console) -> None:
@@ -114,10 +118,10 @@ def _week(week: pl.DataFrame) -> Table:
     return table
 
 
-def _origins(origins: pl.DataFrame) -> Table:
-    table = _table("Where their energy came from in these days, kWh")
+def _origins(origins: pl.DataFrame, policy: str) -> Table:
+    table = _table(f"Where their energy came from in these days, kWh: {policy}")
     table.add_column("used by")
-    for name in ("energy", "solar", "stored solar", "stored other", "grid", "solar share"):
+    for name in ("energy", "solar", "stored solar", "stored other", "other", "solar share"):
         table.add_column(name, justify="right")
     for row in origins.iter_rows(named=True):
         numbers = (_number(value, name) for name, value in row.items() if name != "used_by")

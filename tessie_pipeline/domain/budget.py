@@ -20,7 +20,7 @@ HISTORY_CALLS_PER_DAY = 3
 """One `calendar_history` per site, day and kind: power, energy and soe."""
 
 HEALED_DAYS = 8
-"""So many days' record may use what is kept for the cars: a week that was missed, and one more."""
+"""So many dates' record may use what is kept for the cars: a week that was missed, and one more."""
 
 LIVE_SHARE, CARS_SHARE = 0.95, 0.99
 """The shares of the budget up to which live status and the cars plan to spend."""
@@ -159,15 +159,21 @@ def has_money(month: Outlook, budget: Budget, calls: int) -> bool:
 
 
 def history_usd(month: Outlook, budget: Budget, now: datetime) -> float:
-    """What calls for history may cost now.
+    """What calls for history may cost now: the record of the last `HEALED_DAYS` has its own."""
+    left_usd = budget.monthly_usd - month.spent_usd
+    return max(past_usd(month, budget, now), min(_record_usd(budget), left_usd))
+
+
+def past_usd(month: Outlook, budget: Budget, now: datetime) -> float:
+    """What calls for days before the last `HEALED_DAYS` may cost now.
 
     The past can wait: it leaves what the cars will need by their trailing cost, and at least half
-    of the rest of the month's share. The daily record of the last `HEALED_DAYS` always has its own.
+    of the rest of the month's share.
     """
     left_usd = budget.monthly_usd - month.spent_usd
     share_left = (month.end - now) / (month.end - month.start)
     planned_usd = max(_cars_usd(month, month.end - now), 0.5 * budget.monthly_usd * share_left)
-    return max(0.0, left_usd - planned_usd, min(_record_usd(budget), left_usd))
+    return max(0.0, left_usd - planned_usd)
 
 
 def spare_usd(month: Outlook, budget: Budget, now: datetime) -> float:

@@ -15,16 +15,25 @@ Basis = dict[str, Any]
 
 
 def site_basis(
-    time_zone: str | None, capacity_wh: float | None, versions: Sequence[Tariff]
+    time_zone: str | None,
+    capacity_wh: float | None,
+    versions: Sequence[Tariff],
+    *,
+    has_battery: bool = True,
 ) -> Basis:
     """The basis of a site with this clock, this battery and these versions of its tariff."""
     prices = [[str(one.first_day), str(one.end_day), one.signature] for one in versions]
-    return {"time_zone": time_zone, "capacity_wh": capacity_wh, "prices": sorted(prices)}
+    return {
+        "time_zone": time_zone,
+        "capacity_wh": capacity_wh,
+        "has_battery": has_battery,
+        "prices": sorted(prices),
+    }
 
 
 def changed_since(old: Basis | None, new: Basis) -> date | None:
     """The first local day that a change of the basis concerns, `date.min` if all; None if none."""
-    if old is None or any(old[name] != new[name] for name in ("time_zone", "capacity_wh")):
+    if old is None or any(old[name] != new[name] for name in new if name != "prices"):
         return date.min
     prices = [{tuple(version) for version in basis["prices"]} for basis in (old, new)]
     # Of versions that hold at once the one that began last counts: the others matter after it, too.

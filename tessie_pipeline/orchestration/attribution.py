@@ -46,9 +46,8 @@ def solar_attribution_daily(
 
     Under each policy, with what it cost and what its solar part was worth.
     """
-    derived = compute_days(
-        context, database, energy_tables.solar_attribution_daily, derive_attribution
-    )
+    table = energy_tables.solar_attribution_daily
+    derived = compute_days(context, database, table, checks.ATTRIBUTION, derive_attribution)
     describe_days(context, pl.concat([NO_ROWS, *(part.rows for part in derived)]))
     findings = [part.findings for part in derived]
     return dg.MaterializeResult(

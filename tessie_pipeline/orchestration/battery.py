@@ -82,7 +82,9 @@ def battery_ledger(
 
     Days after these are computed again as far as they open otherwise.
     """
-    parts = compute_days(context, database, energy_tables.battery_ledger, derive_ledger)
+    parts = compute_days(
+        context, database, energy_tables.battery_ledger, checks.LEDGER, derive_ledger
+    )
     ahead = follow(database, date_range(context)[1])
     rows = [part.days.group_by("date").agg(pl.len().alias("rows")).sort("date") for part in parts]
     describe_days(context, pl.concat([NO_ROWS, *rows]))
@@ -107,7 +109,7 @@ def derive_ledger(connection: adbc.Connection, days: pl.DataFrame) -> DerivedLed
     energy = read_energy(connection, days)
     new = energy.ledger.days
     old = read_ledger(connection, new.select("site_id", "date").unique())
-    save_ledger(connection, new)
+    save_ledger(connection, new, days)
     among, beyond = _days_after(connection, changed_closings(old, new), new, days)
     opening = pl.concat([among, beyond])
     if not opening.is_empty():

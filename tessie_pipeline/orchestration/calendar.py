@@ -12,8 +12,8 @@ from dagster._core.storage.tags import (
 FIRST_DAY = date(2015, 4, 30)
 """When the Powerwall was presented."""
 
-CALENDAR_DAYS = dg.DailyPartitionsDefinition(start_date=FIRST_DAY.isoformat(), end_offset=1)
-"""Every date since `FIRST_DAY`, up to today (UTC), the day in progress included."""
+CALENDAR_DAYS = dg.DailyPartitionsDefinition(start_date=FIRST_DAY.isoformat(), end_offset=2)
+"""Every date since `FIRST_DAY`, up to tomorrow (UTC), which has begun in zones ahead of UTC."""
 
 SITE_DAYS_AT_ONCE = 2_000
 """What is held in memory and written in one transaction: about 200 MB of answers."""

@@ -1,7 +1,9 @@
 """The sensor that asks for the days of sites whose inputs changed after they were computed."""
 
 import json
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from itertools import islice
 
 import adbc_driver_postgresql.dbapi as adbc
 import dagster as dg
@@ -9,6 +11,7 @@ import polars as pl
 
 from tessie_pipeline.domain.days import stretches
 from tessie_pipeline.domain.site_bases import Basis, changed_since, site_basis
+from tessie_pipeline.domain.tariffs import Tariff
 from tessie_pipeline.orchestration.calendar import FIRST_DAY, range_tags
 from tessie_pipeline.orchestration.jobs import CHANGED_DAYS, ENERGY_DAYS, logging_from
 from tessie_pipeline.orchestration.resources import Clock
@@ -31,6 +34,11 @@ LOOK_EVERY_S = 60
 
 RUNS_AT_ONCE = 20
 """A run is of days that follow each other; more than so many stretches wait for the next look."""
+
+SITES_AT_ONCE = 50
+
+READERS_OF = {"new": READERS[:1], "clock": READERS, "battery or prices": OF_BATTERIES}
+"""Who follows a change of each kind; of a new site what changes marks the others."""
 
 _ZONES_APART = timedelta(days=1)
 
@@ -55,7 +63,7 @@ def changed_days_sensor(log_level: str) -> dg.SensorDefinition:
             follow_sites(connection)
         with database.rows() as connection:
             due = due_dates(connection, now)
-        dates = [day for day in due if FIRST_DAY <= day <= now.date()]
+        dates = [day for day in due if FIRST_DAY <= day <= now.date() + timedelta(days=1)]
         if not dates:
             return dg.SkipReason("Nothing has changed.")
         # A download brings the kinds of a day's history one by one.
@@ -75,33 +83,65 @@ def changed_days_sensor(log_level: str) -> dg.SensorDefinition:
 def follow_sites(connection: adbc.Connection) -> None:
     """Mark the days of sites whose clock, battery or prices are others than when last looked.
 
-    Charges then are to be priced and attributed again.
+    Charges then are to be priced and attributed again. `SITES_AT_ONCE` sites at most, the others
+    when next looked, since all that write days wait meanwhile.
     """
     facts = read_site_facts(connection).drop_nulls("time_zone")
     tariffs, _ = read_tariffs(connection)
     versions = tariffs_of_sites(facts, tariffs)
+    changes = islice(_changes(facts, versions), SITES_AT_ONCE)
     bases: dict[str, Basis] = {}
-    for row in facts.iter_rows(named=True):
-        site = row["site_id"]
-        new = site_basis(row["time_zone"], row["capacity_wh"], versions[site])
-        old = None if row["energy_basis"] is None else json.loads(row["energy_basis"])
-        since = changed_since(old, new)
-        if since is None:
-            continue
-        bases[site] = new
-        is_same_clock = old is not None and old["time_zone"] == new["time_zone"]
-        spans = _since(known_spans(connection, [site]), since)
-        lock_writes(connection, charging_sessions)
-        price_again(connection, spans)
-        mark_spans(connection, spans, OF_BATTERIES if is_same_clock else READERS)
+    since: list[tuple[str, date, str]] = []
+    for site, basis, first_day, what in changes:
+        bases[site] = basis
+        since.append((site, first_day, what))
+    if not bases:
+        return
+    schema = {"site_id": pl.String(), "since": pl.Date(), "what": pl.String()}
+    spans = _spans_since(
+        known_spans(connection, list(bases)), pl.DataFrame(since, schema, orient="row")
+    )
+    lock_writes(connection, charging_sessions)
+    price_again(connection, spans)
+    for what, readers in READERS_OF.items():
+        mark_spans(connection, spans.filter(what=what), readers)
     keep_bases(connection, bases)
 
 
-def _since(spans: pl.DataFrame, day: date) -> pl.DataFrame:
-    """The part of the spans that is not before a local day."""
-    if day == date.min:
-        return spans
-    start = datetime.combine(day, time(), UTC) - _ZONES_APART
-    return spans.with_columns(pl.max_horizontal("start", start)).filter(
-        pl.col("start") <= pl.col("end")
+def _changes(
+    facts: pl.DataFrame, versions: Mapping[str, Sequence[Tariff]]
+) -> Iterator[tuple[str, Basis, date, str]]:
+    """The sites of which something is other: its basis, from which day on, and of what kind."""
+    for row in facts.iter_rows(named=True):
+        site = row["site_id"]
+        new = site_basis(
+            row["time_zone"], row["capacity_wh"], versions[site], has_battery=row["has_battery"]
+        )
+        old = None if row["energy_basis"] is None else json.loads(row["energy_basis"])
+        first_day = changed_since(old, new)
+        if first_day is None:
+            continue
+        if old is None:
+            yield site, new, first_day, "new"
+        else:
+            is_clock = old["time_zone"] != new["time_zone"]
+            yield site, new, first_day, "clock" if is_clock else "battery or prices"
+
+
+def _spans_since(spans: pl.DataFrame, since: pl.DataFrame) -> pl.DataFrame:
+    """The spans from the first day that is concerned on, with `what` it is.
+
+    With another clock, days that there were by the one before may be beside those that there are.
+    """
+    first = pl.col("since").cast(pl.Datetime("us")).dt.replace_time_zone("UTC") - _ZONES_APART
+    beside = pl.when(pl.col("what") == "clock").then(_ZONES_APART).otherwise(timedelta())
+    return (
+        spans.join(since, on="site_id")
+        .with_columns(
+            start=pl.when(pl.col("since") > date.min)
+            .then(pl.max_horizontal("start", first))
+            .otherwise(pl.col("start") - beside),
+            end=pl.col("end") + beside,
+        )
+        .filter(pl.col("start") <= pl.col("end"))
     )

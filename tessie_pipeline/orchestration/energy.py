@@ -4,6 +4,7 @@ All have the same partitions and run a range of dates as one run. Each part of t
 transaction, which leaves alone the site-days it has nothing for.
 """
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 import adbc_driver_postgresql.dbapi as adbc
@@ -24,6 +25,7 @@ from tessie_pipeline.orchestration.faults import (
 )
 from tessie_pipeline.orchestration.history_download import (
     download,
+    leaving_the_cars_theirs,
     missing_answers,
     note_failures,
     within,
@@ -51,6 +53,14 @@ from tessie_pipeline.tesla.client import FleetApi
 FRESH = dg.FreshnessPolicy.time_window(
     fail_window=timedelta(hours=50), warn_window=timedelta(hours=26)
 )
+
+
+@dataclass(frozen=True)
+class ComputedDays:
+    """What came of computing hours or days: figures `by_date`, and what checks found."""
+
+    by_date: pl.DataFrame
+    findings: checks.Findings
 
 
 class Asking(dg.Config):
@@ -97,15 +107,17 @@ def energy_history(
 
     if config.sparingly:
         missing = within(account().spare_calls, missing)
+    allowed = leaving_the_cars_theirs(account().past_calls, missing, clock())
     with failing_as_dagster_does():
         result = download(
             database,
             fleet_api,
-            missing,
+            allowed,
             clock,
             context.log,
             affordable=lambda: account().history_calls,
         )
+        result.not_asked += len(missing) - len(allowed)
         keep_aside(database, "calendar_history", result.refused)
         retry_if_transient(result.failures.values(), context.retry_number)
         note_failures(database, result.failures, clock())
@@ -150,7 +162,9 @@ def energy_intervals(
 
     Of Tesla's energies, Tesla's powers and our own samples the best is taken, interval by interval.
     """
-    derived = compute_days(context, database, energy_tables.energy_intervals, derive_intervals)
+    derived = compute_days(
+        context, database, energy_tables.energy_intervals, checks.INTERVALS, derive_intervals
+    )
     refused = [one for part in derived for one in part.refused]
     keep_aside(database, "calendar_history", refused)
     describe_days(context, pl.concat([NO_ROWS, *(part.rows for part in derived)]))
@@ -177,17 +191,17 @@ def energy_hourly(
     context: dg.AssetExecutionContext, database: dg.ResourceParam[Database]
 ) -> dg.MaterializeResult:
     """Energy [kWh] of each site and hour of its clock."""
-    findings: list[checks.Findings] = []
 
-    def compute(connection: adbc.Connection, days: pl.DataFrame) -> pl.DataFrame:
+    def compute(connection: adbc.Connection, days: pl.DataFrame) -> ComputedDays:
         intervals = read_intervals(connection, days)
         hours = hourly_totals(intervals, days)
         save_hours(connection, hours, days)
-        findings.append({"hours_add_up": sums_of_hours(hours, intervals, days)})
-        return rows_by_date(hours, days)
+        findings = {"hours_add_up": sums_of_hours(hours, intervals, days)}
+        return ComputedDays(rows_by_date(hours, days), findings)
 
-    rows = compute_days(context, database, energy_tables.energy_hourly, compute)
-    describe_days(context, pl.concat([NO_ROWS, *rows]))
+    parts = compute_days(context, database, energy_tables.energy_hourly, checks.HOURS, compute)
+    describe_days(context, pl.concat([NO_ROWS, *(part.by_date for part in parts)]))
+    findings = [part.findings for part in parts]
     return dg.MaterializeResult(
         check_results=checks.results(checks.HOURS, findings, checks.site_names(database))
     )
@@ -209,20 +223,19 @@ def energy_daily(
     clock: dg.ResourceParam[Clock],
 ) -> dg.MaterializeResult:
     """Energy [kWh] of each site and local day: produced, used, stored, imported and exported."""
-    findings: list[checks.Findings] = []
 
-    def compute(connection: adbc.Connection, days: pl.DataFrame) -> pl.DataFrame:
+    def compute(connection: adbc.Connection, days: pl.DataFrame) -> ComputedDays:
         computed = daily_totals(read_intervals(connection, days), days)
-        save_computed_days(connection, computed)
-        findings.append(checks.of_days(computed, days, clock()))
-        return totals_by_date(computed)
+        save_computed_days(connection, computed, days)
+        return ComputedDays(totals_by_date(computed), checks.of_days(computed, days, clock()))
 
-    parts = compute_days(context, database, energy_tables.energy_daily, compute)
-    totals = pl.concat([NO_TOTALS, *parts])
+    parts = compute_days(context, database, energy_tables.energy_daily, checks.DAYS, compute)
+    findings = [part.findings for part in parts]
+    totals = pl.concat([NO_TOTALS, *(part.by_date for part in parts)])
     describe_days(context, totals)
     if not totals.is_empty():
-        last = context.partition_key_range.end
-        context.add_asset_metadata({"picture": picture(totals)}, partition_key=last)
+        newest = totals["date"][-1].isoformat()
+        context.add_asset_metadata({"picture": picture(totals)}, partition_key=newest)
     if findings:
         findings.append(checks.of_missing_days(database, *date_range(context), clock()))
     return dg.MaterializeResult(

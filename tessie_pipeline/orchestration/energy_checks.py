@@ -184,6 +184,12 @@ def results(
     ]
 
 
+def are_broken(checks: Iterable[EnergyCheck], findings: Findings) -> bool:
+    """Whether any error was found."""
+    errors = (findings[check.name] for check in checks if check.is_error and check.name in findings)
+    return any(finding.odd for finding in errors)
+
+
 def site_names(database: Database) -> dict[str, str]:
     """What people call the sites, by our ids."""
     with database.rows() as connection:

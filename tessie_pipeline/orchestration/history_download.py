@@ -8,9 +8,10 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from tessie_pipeline.domain.budget import HEALED_DAYS
 from tessie_pipeline.orchestration.money import UNLIMITED
 from tessie_pipeline.orchestration.resources import Clock
 from tessie_pipeline.store.database import Database
@@ -115,6 +116,20 @@ def within(spare_calls: int, missing: Sequence[Missing]) -> list[Missing]:
     over = [wanted for wanted in missing if wanted.is_over]
     in_progress = [wanted for wanted in missing if not wanted.is_over]
     return over + in_progress[:spare_calls]
+
+
+def leaving_the_cars_theirs(
+    past_calls: int, missing: Sequence[Missing], now: datetime
+) -> list[Missing]:
+    """What is to be fetched, with as many answers of days long past as are affordable.
+
+    Those of the last `HEALED_DAYS` dates are all in it, and are paid first.
+    """
+    healed_from = now.date() - timedelta(days=HEALED_DAYS)
+    recent = sum(wanted.day >= healed_from for wanted in missing)
+    past = [wanted for wanted in missing if wanted.day < healed_from]
+    left_out = set(past[max(0, past_calls - recent) :])
+    return [wanted for wanted in missing if wanted not in left_out]
 
 
 def download(

@@ -18,7 +18,7 @@ from tessie_pipeline.domain.energy_checks import (
     tesla_splits,
 )
 from tessie_pipeline.domain.findings import Finding
-from tessie_pipeline.domain.flows import CALENDAR_HISTORY, INTERVAL, intervals_from_history
+from tessie_pipeline.domain.flows import CALENDAR_HISTORY, intervals_from_history
 from tessie_pipeline.domain.interval_sources import best_intervals, intervals_from_power
 from tessie_pipeline.domain.live_intervals import LONGEST_GAP, intervals_from_samples
 from tessie_pipeline.domain.samples import ENERGY_INTERVALS, ENERGY_STATES
@@ -83,10 +83,9 @@ def derive_intervals(connection: adbc.Connection, days: pl.DataFrame) -> Derived
     changed = keep_better(connection, found, days)
     if not changed.is_empty():
         lock_writes(connection, charging_sessions)
-        price_again(
-            connection,
-            changed.select("site_id", start="first", end=pl.col("last") + INTERVAL),
-        )
+        # What a morning charges, the home battery gives in the evening.
+        until_midnight = changed.join(days, on=["site_id", "date"])
+        price_again(connection, until_midnight.select("site_id", "end", start="first"))
         mark_days(connection, changed, OF_INTERVALS)
     stored = read_site_rows(connection, energy_intervals, days, _TIMES)
     findings = _findings(found) | {

@@ -167,12 +167,12 @@ def energy_refresh_schedule(log_level: str) -> dg.ScheduleDefinition:
     def energy_refresh_schedule(
         context: dg.ScheduleEvaluationContext,
     ) -> dg.RunRequest | dg.SkipReason:
-        """Days in progress on any clock, as far as they are dates of UTC, and those before them."""
+        """Days in progress on any clock, and those before them."""
         if _still_runs(context, ENERGY_DAYS, LONGEST_REFRESH):
             return dg.SkipReason("Energy of days is being asked for.")
-        today = context.scheduled_execution_time.date()
+        day, today = timedelta(days=1), context.scheduled_execution_time.date()
         ends = {MAX_RUNTIME_SECONDS_TAG: str(int(LONGEST_REFRESH.total_seconds()))}
-        return _history_of(today - timedelta(days=2), today, log_level, **ends)
+        return _history_of(today - 2 * day, today + day, log_level, **ends)
 
     return energy_refresh_schedule
 

@@ -14,6 +14,7 @@ from tessie_pipeline.domain.budget import (
     month_of,
     outlook,
     paced,
+    past_usd,
     spare_usd,
 )
 from tessie_pipeline.domain.polling import Pace
@@ -28,8 +29,8 @@ UNLIMITED = 1_000_000_000
 class Money:
     """The month's outlook, and the pace at which calls stay within the budget.
 
-    `history_calls` is how many calls for history are affordable, `spare_calls` how many for a look
-    at days in progress.
+    `history_calls` is how many calls for history are affordable, `past_calls` how many if they are
+    for days long past, `spare_calls` how many for a look at days in progress.
     """
 
     budget: Budget
@@ -37,6 +38,7 @@ class Money:
     pace: Pace
     are_sites_free: bool
     history_calls: int
+    past_calls: int
     spare_calls: int
 
     @property
@@ -70,10 +72,16 @@ def money(connection: sa.Connection, settings: Settings, now: datetime) -> Money
     ]
     month = outlook(calls, budget, now, polling_since=first_call_at(connection))
     is_history_free = are_sites_free or budget.price_usd == 0
-    history_calls, spare_calls = (
+    history_calls, past_calls, spare_calls = (
         UNLIMITED if is_history_free else int(of(month, budget, now) / budget.price_usd)
-        for of in (history_usd, spare_usd)
+        for of in (history_usd, past_usd, spare_usd)
     )
     return Money(
-        budget, month, paced(month, budget, now), are_sites_free, history_calls, spare_calls
+        budget,
+        month,
+        paced(month, budget, now),
+        are_sites_free,
+        history_calls,
+        past_calls,
+        spare_calls,
     )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import adbc_driver_postgresql.dbapi as adbc
 import polars as pl
 import sqlalchemy as sa
 
@@ -20,13 +21,15 @@ from tessie_pipeline.settings import Settings
 from tessie_pipeline.store import tables
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.partitions import estimate_rows
-from tessie_pipeline.store.registries import KnownSite, listed_sites, vehicle_ids
+from tessie_pipeline.store.registries import KnownSite, listed_sites, read_vins, vehicle_ids
+from tessie_pipeline.store.sample_changes import mark
 from tessie_pipeline.store.states import add_states
 from tessie_pipeline.tesla.answers import UndecodableAnswer
 from tessie_pipeline.tesla.client import FleetApi
 from tessie_pipeline.tesla.energy_answers import decode_live_status
 from tessie_pipeline.tesla.errors import FleetApiError
 from tessie_pipeline.tesla.vehicle_answers import decode_vehicle_data
+from tessie_pipeline.tesla.wall_connectors import decode_wall_connectors
 
 CLOCK_SKEW = timedelta(days=1)
 """A sample further ahead would pass for the newest one until then, and is refused."""
@@ -94,6 +97,7 @@ def sample_sites(
             "live_status",
             done,
             lambda tesla_id, body: _site_row(sites[tesla_id], body, now + CLOCK_SKEW),
+            _mark_charging,
         )
         close_round(database, done, now)
     return Sampled(done.asked, done.failures, figures | account.described())
@@ -106,6 +110,7 @@ def _save(
     endpoint: str,
     done: Round,
     decode: Callable[[int, object], dict[str, object]],
+    tell: Callable[[adbc.Connection, pl.DataFrame], None] = lambda *_: None,
 ) -> dict[str, int | float]:
     """Store the answers of a round; returns the figures that the UI shows."""
     rows, refused = decode_each(done.answers, decode)
@@ -115,6 +120,7 @@ def _save(
         samples = pl.DataFrame(rows, schema=_without_staleness(schema))
         with database.frames() as connection:
             new = add_states(connection, table, samples)
+            tell(connection, samples)
     with database.rows() as connection:
         stored = estimate_rows(connection, table)
     return {
@@ -123,6 +129,14 @@ def _save(
         "new": new,
         "dagster/row_count": stored,
     }
+
+
+def _mark_charging(connection: adbc.Connection, samples: pl.DataFrame) -> None:
+    """Mark the vehicles that draw power from a wall connector, which tells how much they drew."""
+    seen, _ = decode_wall_connectors(samples)
+    charging = seen.filter(pl.col("power_w") > 0).drop_nulls("vin")
+    named = charging.join(read_vins(connection), on="vin")
+    mark(connection, named.select("vehicle_id", "timestamp"), ["charging_sessions"])
 
 
 def _site_row(site: KnownSite, body: object, latest: datetime) -> dict[str, object]:

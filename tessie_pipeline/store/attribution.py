@@ -10,7 +10,8 @@ from tessie_pipeline.store.charging_tables import charging_pieces, charging_sess
 from tessie_pipeline.store.derived import in_windows
 from tessie_pipeline.store.dirty_days import mark_spans
 from tessie_pipeline.store.energy_tables import solar_attribution_daily
-from tessie_pipeline.store.frames import as_rows, copy_in, execute, kinds_of, read_frame
+from tessie_pipeline.store.frames import as_rows, copy_in, execute, read_frame
+from tessie_pipeline.store.site_rows import delete_days
 
 PIECES_AT_SITES = pl.Schema({**CHARGING_PIECES, "site_id": pl.String()})
 """`CHARGING_PIECES` with the energy site of the charge."""
@@ -50,12 +51,7 @@ def read_pieces_begun(connection: adbc.Connection, windows: pl.DataFrame) -> pl.
 
 def replace_days(connection: adbc.Connection, rows: pl.DataFrame, days: pl.DataFrame) -> int:
     """Put `SOLAR_ATTRIBUTION_DAILY` in the place of that of `site_id` and `date` of `days`."""
-    if days.is_empty():
-        return 0
-    c = solar_attribution_daily.c
-    given = as_rows(kinds_of(solar_attribution_daily, ["site_id", "date"]), days)
-    is_in = sa.and_(c.site_id == given.c.site_id, c.date == given.c.date)
-    execute(connection, sa.delete(solar_attribution_daily).where(is_in))
+    delete_days(connection, solar_attribution_daily, days)
     return copy_in(connection, solar_attribution_daily, rows)
 
 

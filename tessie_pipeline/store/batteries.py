@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from tessie_pipeline.domain.battery_frames import BATTERY_LEDGER
 from tessie_pipeline.store.energy_tables import battery_ledger
 from tessie_pipeline.store.frames import as_rows, kinds_of, read_frame, stage_as
+from tessie_pipeline.store.site_rows import delete_days
 from tessie_pipeline.store.writes import upsert
 
 _KEY = ["site_id", "date", "origin"]
@@ -42,9 +43,13 @@ def read_last_before(connection: adbc.Connection, days: pl.DataFrame) -> pl.Data
     return read_frame(connection, query, BATTERY_LEDGER)
 
 
-def save_ledger(connection: adbc.Connection, days: pl.DataFrame) -> int:
-    """Write days (`BATTERY_LEDGER`); returns how many rows changed."""
-    if days.is_empty():
+def save_ledger(connection: adbc.Connection, ledger: pl.DataFrame, days: pl.DataFrame) -> int:
+    """Write the `BATTERY_LEDGER` of `site_id` and `date` of `days`; returns how many rows changed.
+
+    Days of which there is nothing to book have no rows any more.
+    """
+    delete_days(connection, battery_ledger, days.join(ledger, on=["site_id", "date"], how="anti"))
+    if ledger.is_empty():
         return 0
-    staged = stage_as(connection, "ledger", kinds_of(battery_ledger, days.columns), days)
+    staged = stage_as(connection, "ledger", kinds_of(battery_ledger, ledger.columns), ledger)
     return upsert(connection, battery_ledger, staged, _KEY)

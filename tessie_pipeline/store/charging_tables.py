@@ -120,6 +120,8 @@ charging_sessions = sa.Table(
     text("status", "in_progress, completed or interrupted.", nullable=False),
     created_at(),
     sa.UniqueConstraint("vehicle_id", "started_at"),
+    sa.Index(None, "site_id", "started_at"),
+    sa.Index("charging_sessions_due_idx", "started_at", postgresql_where="cost_basis is null"),
     sa.CheckConstraint(
         "charger_type in ('home', 'supercharger', 'destination', 'third_party', 'other')",
         name="charger_type",

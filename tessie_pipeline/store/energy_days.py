@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from tessie_pipeline.domain.samples import ENERGY_DAILY
 from tessie_pipeline.store.energy_tables import energy_daily, energy_hourly
 from tessie_pipeline.store.frames import kinds_of, read_frame, stage_as
+from tessie_pipeline.store.site_rows import delete_days
 from tessie_pipeline.store.writes import replace_windows, upsert
 
 APP_EXPORT = "app_export"
@@ -21,7 +22,8 @@ APP_EXPORT = "app_export"
 COMPLETE_PCT = 99.9
 """Coverage from which a computed day counts as complete."""
 
-_DAY = pl.Schema({name: ENERGY_DAILY[name] for name in ("site_id", "date")})
+_KEY = ["site_id", "date"]
+_DAY = pl.Schema({name: ENERGY_DAILY[name] for name in _KEY})
 
 
 def save_hours(connection: adbc.Connection, hours: pl.DataFrame, days: pl.DataFrame) -> int:
@@ -30,11 +32,17 @@ def save_hours(connection: adbc.Connection, hours: pl.DataFrame, days: pl.DataFr
     return replace_windows(connection, energy_hourly, hours, windows)
 
 
-def save_computed_days(connection: adbc.Connection, days: pl.DataFrame) -> int:
-    """Write computed days (`ENERGY_DAILY`); returns how many rows changed."""
+def save_computed_days(
+    connection: adbc.Connection, computed: pl.DataFrame, days: pl.DataFrame
+) -> int:
+    """Write computed days (`ENERGY_DAILY`); returns how many rows were written.
+
+    Those of `days` (`site_id`, `date`) without anything in them have no row of their own any more.
+    """
     is_computed = energy_daily.c.source != APP_EXPORT
+    delete_days(connection, energy_daily, days.join(computed, on=_KEY, how="anti"), is_computed)
     is_complete = _given("coverage_pct") >= COMPLETE_PCT
-    return _save(connection, days, wins=sa.or_(is_computed, is_complete))
+    return _save(connection, computed, wins=sa.or_(is_computed, is_complete))
 
 
 def save_imported_days(connection: adbc.Connection, days: pl.DataFrame, *, overwrite: bool) -> int:
@@ -60,7 +68,7 @@ def _save(connection: adbc.Connection, days: pl.DataFrame, wins: sa.ColumnElemen
     if days.is_empty():
         return 0
     staged = stage_as(connection, "days", kinds_of(energy_daily, days.columns), days)
-    return upsert(connection, energy_daily, staged, ["site_id", "date"], wins)
+    return upsert(connection, energy_daily, staged, _KEY, wins)
 
 
 def _given(name: str) -> sa.ColumnElement[object]:

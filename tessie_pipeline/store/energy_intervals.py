@@ -39,11 +39,18 @@ def keep_better(
     """
     stored = in_their_days(read_intervals(connection, days), days).select(ENERGY_INTERVALS.names())
     beside = found.join(
-        stored.select(*_KEY, "source", "coverage"), on=_KEY, how="left", suffix="_stored"
+        stored.select(*_KEY, "source", "coverage", "soc_pct"),
+        on=_KEY,
+        how="left",
+        suffix="_stored",
     )
-    better = beside.filter(
-        is_better(*map(pl.col, ("source", "coverage", "source_stored", "coverage_stored")))
-    ).select(ENERGY_INTERVALS.names())
+    better = (
+        beside.filter(
+            is_better(*map(pl.col, ("source", "coverage", "source_stored", "coverage_stored")))
+        )
+        .with_columns(pl.coalesce("soc_pct", "soc_pct_stored"))
+        .select(ENERGY_INTERVALS.names())
+    )
     differing = better.join(stored, on=ENERGY_INTERVALS.names(), how="anti", nulls_equal=True)
     changed = (
         in_their_days(differing, days)

@@ -1,7 +1,8 @@
 """Tesla's record of site-days: which answers are missing, and which were asked for in vain.
 
 A day's record is an answer of each kind that came after the day's end. Once that came, Tesla has
-said all it knows, also where the day has holes. Not here: asking, and what a call costs.
+said all it knows; only a site that was offline sends more later, so for a while the energy of a day
+with holes is asked for again. `bi.energy_gaps` tells the same. Not here: asking, and its cost.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,6 +24,15 @@ KINDS = ("energy", "power", "soe")
 
 SETTLED = timedelta(minutes=30)
 """An answer is complete if it came so long after the day's end; sites report with a delay."""
+
+FILLS_UP = timedelta(days=14)
+"""So long after a day has settled its energy may yet come: a site was offline and uploads it."""
+
+FILL_PAUSE = timedelta(days=1)
+"""How long after an answer the energy of a day with holes is asked for again."""
+
+FULL_PCT = 99.9
+"""The coverage from which on a day has no holes."""
 
 FIRST_PAUSE = timedelta(hours=5)
 """How long what was asked for in vain is left alone; twice as long after each further time."""
@@ -142,7 +152,15 @@ def _answers(sites: sa.Subquery, now: datetime) -> sa.Subquery:
     kinds = sa.func.unnest(sa.cast(list(KINDS), pg.ARRAY(sa.Text)))
     kind = kinds.table_valued("kind").render_derived().c.kind
     complete_at = sa.func.timezone(own.time_zone, day + _DAY) + SETTLED
-    came, missed = energy_history.c, history_misses.c
+    came, missed, daily = energy_history.c, history_misses.c, energy_daily.c
+    may_fill_up = sa.and_(
+        kind == "energy",
+        came.received_at <= now - FILL_PAUSE,
+        complete_at > now - FILLS_UP,
+        sa.func.coalesce(daily.coverage_pct, 0) < FULL_PCT,
+    )
+    # Others need not be read; two days more are enough for any time zone.
+    is_recent = daily.date >= (now - FILLS_UP).date() - timedelta(days=2)
 
     def is_it(c: Any) -> sa.ColumnElement[bool]:
         return sa.and_(c.site_id == own.site_id, c.kind == kind, c.date == sa.cast(day, sa.Date))
@@ -159,7 +177,9 @@ def _answers(sites: sa.Subquery, now: datetime) -> sa.Subquery:
             came.received_at,
             sa.func.timezone(own.time_zone, day).label("begins_at"),
             (complete_at <= now).label("is_over"),
-            sa.func.coalesce(came.received_at < complete_at, True).label("is_missing"),
+            sa.func.coalesce(sa.or_(came.received_at < complete_at, may_fill_up), True).label(
+                "is_missing"
+            ),
             sa.func.coalesce(missed.left_until > now, False).label("is_left"),
         )
         .select_from(sites)
@@ -167,6 +187,15 @@ def _answers(sites: sa.Subquery, now: datetime) -> sa.Subquery:
         .join(kind.table, sa.true())
         .outerjoin(energy_history, is_it(came))
         .outerjoin(history_misses, is_it(missed))
+        .outerjoin(
+            energy_daily,
+            sa.and_(
+                daily.site_id == own.site_id,
+                daily.date == sa.cast(day, sa.Date),
+                kind == "energy",
+                is_recent,
+            ),
+        )
         .subquery("answers")
     )
 

@@ -1,4 +1,4 @@
-"""Time series of energy sites, read by windows of time.
+"""Rows of energy sites, by windows of time or by days.
 
 Rows come in no order, which costs a third of what an order does (`ORDER BY` in the server).
 """
@@ -10,7 +10,18 @@ import polars as pl
 import sqlalchemy as sa
 
 from tessie_pipeline.domain.days import merged
-from tessie_pipeline.store.frames import as_rows, read_frame
+from tessie_pipeline.store.frames import as_rows, execute, kinds_of, read_frame
+
+
+def delete_days(
+    connection: adbc.Connection, table: sa.Table, days: pl.DataFrame, *are: sa.ColumnElement[bool]
+) -> int:
+    """Delete the rows of `site_id` and `date` of `days` that `are` so; returns how many."""
+    if days.is_empty():
+        return 0
+    given = as_rows(kinds_of(table, ["site_id", "date"]), days)
+    is_of_day = (table.c.site_id == given.c.site_id, table.c.date == given.c.date)
+    return execute(connection, sa.delete(table).where(*is_of_day, *are))
 
 
 def read_site_rows(

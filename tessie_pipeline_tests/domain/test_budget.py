@@ -20,6 +20,7 @@ from tessie_pipeline.domain.budget import (
     month_of,
     outlook,
     paced,
+    past_usd,
     spare_usd,
 )
 from tessie_pipeline.domain.polling import Pace, Purpose
@@ -187,13 +188,25 @@ def test_at_the_limit_nothing_is_paid_but_the_history_reserved_for_it() -> None:
     assert history_usd(spent, BUDGET, now) == 0
 
 
+def test_days_long_past_leave_alone_what_the_record_may_use() -> None:
+    now = MAY + 14 * DAY
+    # 6.10 USD are spent, and 17 days of 0.29 USD, 4.93, are to come for the cars: 1.03 too much.
+    found = month(
+        Spent(MAY, VEHICLE_DATA, 6.1 - 7 * 0.29),
+        *daily(VEHICLE_DATA, 0.29, now - TRAILING, 7),
+        now=now,
+    )
+    assert past_usd(found, BUDGET, now) == 0
+    assert history_usd(found, BUDGET, now) == pytest.approx(8 * 3 * 0.002)
+
+
 def test_the_past_leaves_the_cars_what_they_need() -> None:
     nothing_known = month(now=MAY)
-    assert history_usd(nothing_known, BUDGET, MAY) == pytest.approx(BUDGET.monthly_usd / 2)
+    assert past_usd(nothing_known, BUDGET, MAY) == pytest.approx(BUDGET.monthly_usd / 2)
     now = MAY + 7 * DAY
     busy = month(*(Spent(MAY + day * DAY, VEHICLE_DATA, 0.3) for day in range(7)), now=now)
     # 2.10 USD are spent, and 24 days more of 0.30 USD are to come.
-    assert history_usd(busy, BUDGET, now) == pytest.approx(10 - 2.1 - 7.2)
+    assert past_usd(busy, BUDGET, now) == pytest.approx(10 - 2.1 - 7.2)
 
 
 def test_to_spare_is_what_cars_live_status_and_the_record_will_not_need() -> None:

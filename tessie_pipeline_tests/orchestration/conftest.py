@@ -1,14 +1,16 @@
 """The pipeline on its real parts: Postgres, the simulator over HTTP, and Dagster's own engine."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date, datetime
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 import httpx
 import polars as pl
 import pytest
+import sqlalchemy as sa
 
 from tessie_pipeline.definitions import build_defs
 from tessie_pipeline.domain.tokens import Tokens
@@ -23,6 +25,7 @@ from tessie_pipeline.store.accounts import SealedTokens
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.frames import read_frame
 from tessie_pipeline.tesla.client import FleetApi
+from tessie_pipeline_tests.conftest import new_database
 
 KEY = "5e" * 32
 NOW = "2026-11-21T20:00:00+00:00"
@@ -34,6 +37,8 @@ class Simulator:
     """A household per site behind a Fleet API, and the truth about it."""
 
     http: httpx.Client
+    times: list[str] = field(default_factory=list)
+    """To which its clock was set."""
 
     @property
     def url(self) -> str:
@@ -43,10 +48,11 @@ class Simulator:
     def set_now(self, now: str) -> None:
         """Move its clock, which stands still."""
         self.http.post("/simulator/clock", json={"now": now, "speed": 0}).raise_for_status()
+        self.times.append(now)
 
     def now(self) -> datetime:
         """What its clock shows."""
-        return datetime.fromisoformat(self.http.get("/simulator/clock").json()["now"])
+        return datetime.fromisoformat(self.times[-1])
 
     def sign_in(self) -> Tokens:
         """The tokens of a new sign-in, which no other test has spent."""
@@ -66,7 +72,8 @@ class Simulator:
             "code": httpx.URL(sent_back.headers["Location"]).params["code"],
         }
         given = self.http.post("/oauth2/v3/token", data=form).raise_for_status().json()
-        return Tokens(given["refresh_token"])
+        end = datetime.now(UTC) + timedelta(seconds=given["expires_in"])
+        return Tokens(given["refresh_token"], given["access_token"], end)
 
     def truth(self, path: str, **query: str) -> Any:
         """What really happened."""
@@ -122,11 +129,29 @@ def settings(**variables: str) -> Settings:
     )
 
 
+@pytest.fixture(scope="session")
+def polled_once(server_url: sa.URL, template: str, simulator_of_all: Simulator) -> Iterator[str]:
+    """Name of a database to copy, whose pipeline has polled once, at `NOW`."""
+    simulator_of_all.set_now(NOW)
+    for database in new_database(server_url, f"template {template}"):
+        with piped(database, simulator_of_all, simulator_of_all.sign_in()) as pipeline:
+            assert pipeline.run("live_poll").success
+        database.dispose()
+        yield str(database.engine.url.database)
+
+
 @pytest.fixture
-def known(pipeline: Pipeline) -> Pipeline:
+def known(server_url: sa.URL, polled_once: str, simulator: Simulator) -> Iterator[Pipeline]:
     """A pipeline whose registries are filled."""
-    assert pipeline.run("live_poll").success
-    return pipeline
+    for database in new_database(server_url, f"template {polled_once}"):
+        with piped(database, simulator, simulator.sign_in()) as pipeline:
+            yield pipeline
+
+
+@pytest.fixture(autouse=True)
+def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What fails is tried again at once."""
+    monkeypatch.setattr("tessie_pipeline.orchestration.faults.FIRST_WAIT_S", 0.0)
 
 
 @pytest.fixture(scope="session")
@@ -147,12 +172,16 @@ def simulator(simulator_of_all: Simulator) -> Simulator:
 
 
 @pytest.fixture
-def pipeline(
-    database: Database, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Pipeline]:
-    """A pipeline that knows its vehicles and sites; what fails is tried again at once."""
-    monkeypatch.setattr("tessie_pipeline.orchestration.faults.FIRST_WAIT_S", 0.0)
-    SealedTokens(database, KEY).save(simulator.sign_in(), is_simulated=True)
+def pipeline(database: Database, simulator: Simulator) -> Iterator[Pipeline]:
+    """A pipeline that has not asked for anything yet."""
+    with piped(database, simulator, Tokens(simulator.sign_in().refresh_token)) as pipeline:
+        yield pipeline
+
+
+@contextmanager
+def piped(database: Database, simulator: Simulator, tokens: Tokens) -> Iterator[Pipeline]:
+    """A pipeline on a database, with a login that no other has."""
+    SealedTokens(database, KEY).save(tokens, is_simulated=True)
     urls = {
         "TESSIE_FLEET_API_URL": simulator.url,
         "TESSIE_TOKEN_URL": f"{simulator.url}/oauth2/v3/token",

@@ -115,7 +115,7 @@ class Watch:
 @pytest.fixture
 def watch(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
     monkeypatch.setattr("tessie_pipeline.orchestration.alerts.FIRST_WAIT_S", 0.0)
-    with dg.instance_for_test() as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         yield Watch(database, instance)
 
 

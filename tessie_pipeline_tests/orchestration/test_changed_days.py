@@ -11,12 +11,14 @@ from functools import partial
 
 import polars as pl
 import pytest
+import sqlalchemy as sa
 from polars.testing import assert_frame_equal
 
 from tessie_pipeline.domain.tariffs import Rate, Tariff, tariff_id_of
 from tessie_pipeline.simulator.household import Site
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.tariffs import save_tariffs
+from tessie_pipeline_tests.conftest import new_database
 from tessie_pipeline_tests.orchestration import changed_days_process
 from tessie_pipeline_tests.orchestration.two_homes import (
     AFTER,
@@ -27,6 +29,7 @@ from tessie_pipeline_tests.orchestration.two_homes import (
     SITES,
     Home,
     dates_of,
+    register,
     samples,
     two_homes,
 )
@@ -37,11 +40,48 @@ WITHIN = {"battery_ledger": 0.02, "solar_attribution_daily": 1e-4}
 """Wh and kWh: days after a changed one are computed until that changes less than 0.01 Wh."""
 
 
+def late_samples(first: datetime, last: datetime) -> pl.Expr:
+    """Those of Sacramento between two times."""
+    return (pl.col("site_id") == SITES[SACRAMENTO.name]) & pl.col("timestamp").is_between(
+        first, last
+    )
+
+
+LATE_AT_NOON = late_samples(
+    datetime(2026, 3, 27, 19, tzinfo=UTC), datetime(2026, 3, 27, 23, tzinfo=UTC)
+)
+LATE_IN_THE_MORNING = late_samples(
+    datetime(2026, 3, 29, 18, tzinfo=UTC), datetime(2026, 3, 29, 19, tzinfo=UTC)
+)
+
+
 @pytest.fixture
 def home(database: Database) -> Iterator[Home]:
     """Two sites of which nothing is known."""
+    register(database)
     with two_homes(database) as home:
+        home.settle()
         yield home
+
+
+@pytest.fixture(scope="module")
+def settled_once(server_url: sa.URL, template: str) -> Iterator[str]:
+    """Name of a database to copy, in which all is computed of all samples but the late ones."""
+    for database in new_database(server_url, f"template {template}"):
+        register(database)
+        with two_homes(database) as home:
+            home.add(samples().filter(~LATE_AT_NOON & ~LATE_IN_THE_MORNING))
+            home.settle()
+        database.dispose()
+        yield str(database.engine.url.database)
+
+
+@pytest.fixture
+def settled(server_url: sa.URL, settled_once: str) -> Iterator[Home]:
+    """Two sites whose days are computed, of all samples but the late ones."""
+    for database in new_database(server_url, f"template {settled_once}"):
+        with two_homes(database) as home:
+            yield home
 
 
 def rebuilt(home: Home) -> dict[str, pl.DataFrame]:
@@ -80,33 +120,21 @@ def test_in_whatever_order_inputs_come_the_tables_equal_a_rebuild(home: Home, se
     assert_same(home.computed(), rebuilt(home))
 
 
-def test_a_late_sample_has_only_its_day_computed_again(home: Home) -> None:
-    late = (pl.col("site_id") == SITES[SACRAMENTO.name]) & pl.col("timestamp").is_between(
-        datetime(2026, 3, 29, 18, tzinfo=UTC), datetime(2026, 3, 29, 19, tzinfo=UTC)
-    )
-    home.add(samples().filter(~late))
-    home.settle()
-    before = {name: home.versions(name) for name in ("energy_intervals", "energy_daily")}
-    home.add(samples().filter(late))
+def test_a_late_sample_has_only_its_day_computed_again(settled: Home) -> None:
+    before = {name: settled.versions(name) for name in ("energy_intervals", "energy_daily")}
+    settled.add(samples().filter(LATE_IN_THE_MORNING))
 
-    runs = home.settle()
+    runs = settled.settle()
 
     assert runs[0] == ("2026-03-29", "2026-03-29")
     for name, versions in before.items():
-        after = home.versions(name)
+        after = settled.versions(name)
         touched = {key for key in after if after[key] != versions.get(key)}
         days = {
             (site, (key - timedelta(hours=7)).date() if isinstance(key, datetime) else key)
             for site, key in touched
         }
         assert days == {(SITES[SACRAMENTO.name], date(2026, 3, 29))}, name
-
-
-def late_samples(first: datetime, last: datetime) -> pl.Expr:
-    """Those of Sacramento between two times."""
-    return (pl.col("site_id") == SITES[SACRAMENTO.name]) & pl.col("timestamp").is_between(
-        first, last
-    )
 
 
 def test_days_that_follow_each_other_are_one_run_and_others_another(home: Home) -> None:
@@ -138,15 +166,13 @@ def test_a_day_is_asked_for_a_quarter_of_an_hour_after_it_is_over_there(
     assert home.settle() == [("2026-03-29", "2026-03-29")]
 
 
-def test_a_changed_day_of_one_site_leaves_the_other_alone(home: Home) -> None:
-    home.add(samples())
-    home.settle()
-    before = home.versions("energy_daily")
+def test_a_changed_day_of_one_site_leaves_the_other_alone(settled: Home) -> None:
+    before = settled.versions("energy_daily")
 
-    home.answer(BERLIN, FIRST)
-    home.settle()
+    settled.answer(BERLIN, FIRST)
+    settled.settle()
 
-    after = home.versions("energy_daily")
+    after = settled.versions("energy_daily")
     assert [key for key in after if after[key] != before[key]] == [(SITES[BERLIN.name], FIRST)]
 
 
@@ -161,41 +187,36 @@ def test_what_tesla_metered_replaces_samples_and_samples_never_replace_it(home: 
 
 
 def test_a_day_that_closes_otherwise_has_those_after_it_computed_until_nothing_changes(
-    home: Home,
+    settled: Home,
 ) -> None:
-    noon = datetime(2026, 3, 27, 19, tzinfo=UTC)
-    late = late_samples(noon, noon + timedelta(hours=4))
-    home.add(samples().filter(~late))
-    home.settle()
-    before = home.computed()["battery_ledger"]
-    home.add(samples().filter(late))
+    before = settled.computed()["battery_ledger"]
+    settled.add(samples().filter(LATE_AT_NOON))
 
-    runs = home.settle()
+    runs = settled.settle()
 
     assert runs[0] == ("2026-03-27", "2026-03-27")
-    changed = home.computed()["battery_ledger"].join(
+    changed = settled.computed()["battery_ledger"].join(
         before, on=before.columns, how="anti", nulls_equal=True
     )
     days = changed["date"].unique().sort().to_list()
     assert days == [FIRST + n * DAY for n in range(len(days))]
     assert len(days) > 1
-    assert_same(home.computed(), rebuilt(home))
+    assert_same(settled.computed(), rebuilt(settled))
 
 
-def test_a_new_price_has_the_days_from_its_date_on_computed_again(home: Home) -> None:
-    home.add(samples())
-    _price(home, _tariff("0.30"))
-    home.settle()
-    before = home.versions("solar_attribution_daily")
+def test_a_new_price_has_the_days_from_its_date_on_computed_again(settled: Home) -> None:
+    _price(settled, _tariff("0.30"))
+    settled.settle()
+    before = settled.versions("solar_attribution_daily")
 
-    _price(home, _tariff("0.30"), _tariff("0.50", FIRST + 3 * DAY))
-    home.settle()
+    _price(settled, _tariff("0.30"), _tariff("0.50", FIRST + 3 * DAY))
+    settled.settle()
 
-    after = home.versions("solar_attribution_daily")
+    after = settled.versions("solar_attribution_daily")
     touched = {(key[0], key[1]) for key in after if after[key] != before.get(key)}
     # The tariff's clock may be a day ahead of the site's, so the day before is looked at, too.
     assert touched == {(SITES[BERLIN.name], FIRST + n * DAY) for n in (2, 3, 4)}
-    bought = home.read(
+    bought = settled.read(
         "select date, sum(grid_cost) / sum(from_grid_kwh) as price "  # noqa: S608
         "from solar_attribution_daily "
         f"where site_id = '{SITES[BERLIN.name]}' and policy = 'ev_last' and from_grid_kwh > 0 "
@@ -213,12 +234,10 @@ def test_a_run_that_is_killed_anywhere_is_completed_by_the_next(home: Home) -> N
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
-def test_a_site_of_another_time_zone_has_all_its_days_again(home: Home) -> None:
-    home.add(samples())
-    home.settle()
-    home.execute("update energy_sites set time_zone = 'Asia/Kolkata' where site_name like 'B%'")
-    home.settle()
-    assert_same(home.computed(), rebuilt(home))
+def test_a_site_of_another_time_zone_has_all_its_days_again(settled: Home) -> None:
+    settled.execute("update energy_sites set time_zone = 'Asia/Kolkata' where site_name like 'B%'")
+    settled.settle()
+    assert_same(settled.computed(), rebuilt(settled))
 
 
 def _tariff(price: str, valid_from: date | None = None) -> Tariff:

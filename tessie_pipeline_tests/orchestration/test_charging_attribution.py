@@ -15,6 +15,7 @@ from tessie_pipeline.domain.attribution_policies import (
 )
 from tessie_pipeline.domain.days import day_windows
 from tessie_pipeline.domain.samples import ENERGY_INTERVALS, ENERGY_STATES
+from tessie_pipeline.orchestration.battery import derive_ledger
 from tessie_pipeline.orchestration.costs import Costed, derive_costs
 from tessie_pipeline.orchestration.intervals import derive_intervals
 from tessie_pipeline.store.attribution import follow_charges
@@ -348,3 +349,40 @@ def test_readers_see_where_the_energy_of_a_charge_came_from(household: Database)
     assert seen["local_session_started_at"] == local
     assert (seen["energy_kwh"], seen["from_solar_kwh"], seen["from_grid_kwh"]) == (0.8, 0.0, 0.8)
     assert (seen["solar_pct"], seen["coverage_pct"]) == (0.0, pytest.approx(100))
+
+
+def live(start: datetime, minutes: int, soc_from: float, soc_to: float, **powers: float) -> Any:
+    """What a site says every five minutes while powers stay and its charge changes evenly."""
+    steps = minutes // 5
+    return [
+        dict.fromkeys(ENERGY_STATES)
+        | {"site_id": HOME, "timestamp": start + number * STEP, "is_stale": False}
+        | dict.fromkeys((name for name in ENERGY_STATES if name.endswith("_power_w")), 0.0)
+        | {f"{name}_power_w": power for name, power in powers.items()}
+        | {"battery_percentage": soc_from + (soc_to - soc_from) * number / steps, "raw_data": "{}"}
+        for number in range(steps + 1)
+    ]
+
+
+def test_a_late_morning_of_sun_is_in_what_the_battery_gives_that_evening(
+    household: Database,
+) -> None:
+    morning, evening = NOON - timedelta(hours=3), NOON + timedelta(hours=8)
+    sunny = live(morning, 60, 10.0, 57.5, solar=5000.0, battery=-5000.0)
+    # 2.5 kWh come out of the battery, at 95 %: 26.3 of 57.5 %.
+    dark = live(evening, 30, 57.5, 31.2, battery=5000.0, load=5000.0)
+    charge(household, evening, kwh=2.5, steps=6)
+    zones = pl.DataFrame({"site_id": [HOME], "time_zone": ["UTC"]})
+    days = day_windows(zones, NOON.date(), NOON.date() + DAY).join(zones, on="site_id")
+    found = []
+    for samples in (dark, sunny):
+        with household.frames() as connection:
+            add_states(connection, energy_states, pl.DataFrame(samples, ENERGY_STATES))
+        for derive in (derive_intervals, derive_ledger):
+            with household.frames() as connection:
+                derive(connection, days)
+        assert cost(household).sessions == 1
+        found.append(solar(household)[PROPORTIONAL])
+    assert found[0] == 0
+    # The sun's 4.75 kWh are with the 1 kWh of unknown origin that was there.
+    assert found[1] == pytest.approx(2.5 * 4.75 / 5.75, rel=0.01)

@@ -153,15 +153,16 @@ def test_the_daily_run_is_of_yesterday_if_there_are_no_gaps(
 def test_the_hourly_run_is_of_all_days_in_progress_and_of_those_before_them(
     ticking: dg.DagsterInstance,
 ) -> None:
-    # At 0:37 it is the 20th west of Greenwich, and the 19th has ended there last.
+    # At 0:37 it is the 20th west of Greenwich, and the 19th has ended there last. From 10:00 on it
+    # will be the 22nd on Kiritimati.
     early = datetime(2026, 11, 21, 0, 37, tzinfo=UTC)
 
     request = tick(energy_refresh_schedule("WARNING"), ticking, early)
 
-    range_of_days = range_tags(date(2026, 11, 19), date(2026, 11, 21))
+    range_of_days = range_tags(date(2026, 11, 19), date(2026, 11, 22))
     assert request.tags == range_of_days | ONLY_CHANGED | {"dagster/max_runtime": "21600"}
     assert request.run_config["loggers"] == logging_from("WARNING")["loggers"]
-    assert CALENDAR_DAYS.get_partition_keys(current_time=early)[-1] == "2026-11-21"
+    assert CALENDAR_DAYS.get_partition_keys(current_time=early)[-1] == "2026-11-22"
 
 
 def test_the_daily_run_waits_for_its_own_and_the_hourly_one_for_any(
@@ -211,7 +212,7 @@ def test_a_poll_is_left_out_while_the_one_before_still_runs(
 
 def test_runs_of_processes_that_ended_are_marked_as_failed(defs: dg.Definitions) -> None:
     job = defs.resolve_job_def("live_poll")
-    with dg.instance_for_test() as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         died = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
         ended = instance.create_run_for_job(job, status=dg.DagsterRunStatus.SUCCESS)
         slots = instance.event_log_storage

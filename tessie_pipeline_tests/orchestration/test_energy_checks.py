@@ -21,6 +21,7 @@ from tessie_pipeline_tests.orchestration.two_homes import (
     FLEET,
     SITES,
     Home,
+    register,
     samples,
     two_homes,
 )
@@ -39,6 +40,7 @@ OF_ASSET = {
 @pytest.fixture
 def home(database: Database) -> Iterator[Home]:
     """Two sites of which nothing is known."""
+    register(database)
     with two_homes(database) as home:
         yield home
 

@@ -26,18 +26,19 @@ DAYS = "select *, xmin::text as version from energy_daily order by site_id, date
 INTERVALS = "select * from energy_intervals order by site_id, timestamp"
 
 
-def test_sixty_days_are_one_run_and_equal_the_truth(known: Pipeline, simulator: Simulator) -> None:
-    first, last = date(2026, 9, 21), date(2026, 11, 19)
+def test_three_weeks_are_one_run_and_equal_the_truth(known: Pipeline, simulator: Simulator) -> None:
+    """They are those in which both homes' clocks change."""
+    first, last = date(2026, 10, 18), date(2026, 11, 7)
 
     assert known.run("energy_days", first, last).success
 
     runs = known.instance.get_runs()
-    assert [run.job_name for run in runs] == ["energy_days", "live_poll"]
+    assert [run.job_name for run in runs] == ["energy_days"]
     days = known.read(
         "select e.tesla_site_id, d.* from energy_daily d join energy_sites e on e.id = d.site_id"
     )
-    assert days.height == 2 * 60
-    assert days["coverage_pct"].to_list() == [100.0] * 120
+    assert days.height == 2 * 21
+    assert days["coverage_pct"].to_list() == [100.0] * 42
     for site in simulator.truth("sites"):
         own = days.filter(tesla_site_id=site["energy_site_id"]).sort("date")
         true_days = simulator.truth(

@@ -114,12 +114,35 @@ def test_what_the_budget_does_not_allow_is_asked_for_when_it_does(
     assert healed == [date(2026, 10, 31) - n * DAY for n in range(len(healed), 0, -1)]
     assert not check(result, "every_answer_came").passed
 
+    # Half of a new month's money is the cars', the other half pays what is still missing.
+    monkeypatch.setenv("TESSIE_BUDGET_USD", "0.15")
     simulator.set_now("2026-11-01T12:30:00+00:00")
     result = execute(left_alone, tick(left_alone, DAILY))
 
     assert len(answered(left_alone)) == 12
     assert left_alone.count(ASKED) == 6 * 12
     assert check(result, "every_answer_came").passed
+
+
+def test_days_long_past_cost_nothing_that_the_cars_need(
+    left_alone: Pipeline, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TESSIE_BUDGET_USD", "0.5")
+    simulator.set_now("2026-11-21T12:30:00+00:00")
+    # Half the money is left, and the cars spend as much in a week.
+    with left_alone.database.frames() as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "insert into api_calls (requested_at, endpoint, status, duration_ms, category, "
+            "cost_usd) values ('2026-11-18T12:00Z', 'GET /api/1/vehicles/{id}/vehicle_data', 200, "
+            "100, 'data', 0.25)"
+        )
+
+    for _ in range(2):
+        result = execute(left_alone, tick(left_alone, DAILY))
+
+    assert answered(left_alone) == [TODAY - n * DAY for n in range(8, 0, -1)]
+    assert left_alone.count(ASKED) == 8 * 6
+    assert not check(result, "every_answer_came").passed
 
 
 def test_gaps_that_are_apart_are_runs_of_their_own_the_newest_first(
@@ -175,8 +198,10 @@ def test_a_day_that_has_ended_is_completed_within_the_hour_and_once(
         "where date = '2026-11-21' and site_name like 'Berlin%' order by kind"
     )
     assert ended["kind"].to_list() == ["energy", "power", "soe"]
-    assert known.count(ASKED) == before + 3 + 2, "Berlin's day once, Sacramento's with each run"
+    assert known.count(ASKED) == before + 3 + 4, "Berlin's day once, those begun with each run"
     assert coverage(known, TODAY)["Berlin"] == 100.0
+    in_berlin = coverage(known, TODAY + DAY)
+    assert in_berlin == {"Berlin": pytest.approx(100 * 35 / (24 * 60))}, "where it is 0:37"
 
 
 def test_without_money_an_hour_asks_nothing_fails_nothing_and_computes_our_samples(

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from tessie_pipeline.store.energy_tables import energy_history
 from tessie_pipeline_tests.orchestration.conftest import KEY, Pipeline, Simulator
 
-FIRST, LAST = date(2026, 10, 30), date(2026, 11, 8)
-ANSWERS = 2 * 3 * 10
+FIRST, LAST = date(2026, 10, 30), date(2026, 11, 2)
+ANSWERS = 2 * 3 * 4
 MOMENTS = [(1, 0.0), (ANSWERS // 2, 0.0), (ANSWERS, 0.1)]
 """When runs are killed: after so many answers, and so many seconds."""
 

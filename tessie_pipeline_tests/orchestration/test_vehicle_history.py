@@ -104,7 +104,7 @@ def history(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[His
     register(database)
     monkeypatch.setenv("TESSIE_TIME_ZONE", vehicle_history_process.ZONE)
     add(database, between(BEGIN, END))
-    with dg.instance_for_test() as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         yield History(database, instance)
 
 

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from functools import cache, cached_property
 from uuid import NAMESPACE_URL, uuid5
 
 import dagster as dg
@@ -51,15 +51,17 @@ class Home:
     database: Database
     instance: dg.DagsterInstance
     now: datetime = NOW
-    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    @cached_property
+    def defs(self) -> dg.Definitions:
+        """The project's definitions on the database, at `now`."""
+        return build_defs(settings(), database=self.database, clock=lambda: self.now)
 
     def look(self) -> list[dg.RunRequest] | str:
         """What the sensor asks for, or why for nothing."""
         resources = {"database": self.database, "clock": lambda: self.now}
         with dg.build_sensor_context(self.instance, resources=resources) as context:
-            found = defs_on(self.database, self.now).resolve_sensor_def("changed_days_sensor")(
-                context
-            )
+            found = self.defs.resolve_sensor_def("changed_days_sensor")(context)
         if isinstance(found, dg.SkipReason):
             return str(found.skip_message)
         assert isinstance(found, list)
@@ -77,7 +79,7 @@ class Home:
 
     def run(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
         """Do what is asked for."""
-        job = defs_on(self.database, self.now).resolve_job_def("changed_days")
+        job = self.defs.resolve_job_def("changed_days")
         return job.execute_in_process(
             instance=self.instance,
             run_config=logging_from("ERROR"),
@@ -121,11 +123,6 @@ class Home:
         return {tuple(row[:-1]): row[-1] for row in rows.iter_rows()}
 
 
-def defs_on(database: Database, now: datetime) -> dg.Definitions:
-    """The project's definitions on a database, at a time."""
-    return build_defs(settings(), database=database, clock=lambda: now)
-
-
 def dates_of(request: dg.RunRequest) -> tuple[str, str]:
     first, last = (f"dagster/asset_partition_range_{end}" for end in ("start", "end"))
     return request.tags[first], request.tags[last]
@@ -164,9 +161,8 @@ def answers(site: Site, day: date) -> dict[str, str]:
     }
 
 
-@contextmanager
-def two_homes(database: Database) -> Iterator[Home]:
-    """Two sites of which nothing is known."""
+def register(database: Database) -> None:
+    """Let the database know the two sites."""
     with database.rows() as connection:
         connection.execute(
             sa.insert(tables.energy_sites),
@@ -182,7 +178,10 @@ def two_homes(database: Database) -> Iterator[Home]:
                 for site in FLEET.sites
             ],
         )
+
+
+@contextmanager
+def two_homes(database: Database) -> Iterator[Home]:
+    """What is known of the two sites, with a Dagster that has run nothing."""
     with dg.DagsterInstance.ephemeral() as instance:
-        home = Home(database, instance)
-        home.settle()
-        yield home
+        yield Home(database, instance)

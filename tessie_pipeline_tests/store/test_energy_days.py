@@ -28,6 +28,12 @@ DAY = timedelta(days=1)
 HOME, CABIN = "0a" * 16, "0b" * 16
 ENERGIES = [name for name in ENERGY_DAILY if name.endswith(("_kwh", "_pct"))]
 
+
+def compute_days(connection: adbc.Connection, days: pl.DataFrame) -> int:
+    """Save days that were all there is to compute."""
+    return save_computed_days(connection, days, days)
+
+
 import_days: Save = partial(save_imported_days, overwrite=False)
 overwrite_days: Save = partial(save_imported_days, overwrite=True)
 
@@ -72,7 +78,7 @@ def row_versions(database: Database) -> list[tuple[Any, ...]]:
 
 @pytest.mark.parametrize(
     "write",
-    [save_computed_days, import_days, overwrite_days],
+    [compute_days, import_days, overwrite_days],
     ids=["computed", "imported", "overwritten"],
 )
 def test_a_day_is_stored_as_it_is_with_what_is_unknown(home: Database, write: Save) -> None:
@@ -90,15 +96,15 @@ PART, WHOLE, IMPORTED = 93.1, 100.0, None
 @pytest.mark.parametrize(
     ("first", "write", "second", "wins"),
     [
-        (PART, save_computed_days, WHOLE, True),
-        (WHOLE, save_computed_days, WHOLE, True),
-        (WHOLE, save_computed_days, PART, True),
-        (WHOLE, save_computed_days, 0.0, True),
-        (IMPORTED, save_computed_days, WHOLE, True),
-        (IMPORTED, save_computed_days, 99.9, True),
-        (IMPORTED, save_computed_days, 99.89, False),
-        (IMPORTED, save_computed_days, PART, False),
-        (IMPORTED, save_computed_days, 0.0, False),
+        (PART, compute_days, WHOLE, True),
+        (WHOLE, compute_days, WHOLE, True),
+        (WHOLE, compute_days, PART, True),
+        (WHOLE, compute_days, 0.0, True),
+        (IMPORTED, compute_days, WHOLE, True),
+        (IMPORTED, compute_days, 99.9, True),
+        (IMPORTED, compute_days, 99.89, False),
+        (IMPORTED, compute_days, PART, False),
+        (IMPORTED, compute_days, 0.0, False),
         (IMPORTED, import_days, IMPORTED, True),
         (PART, import_days, IMPORTED, False),
         (WHOLE, import_days, IMPORTED, False),
@@ -116,7 +122,7 @@ def test_of_two_days_the_one_that_knows_more_wins_unless_asked_otherwise(
     home: Database, first: float | None, write: Save, second: float | None, wins: bool
 ) -> None:
     old, new = day(first), day(second, home_consumed_kwh=77.0)
-    save(home, save_computed_days if first is not None else import_days, old)
+    save(home, compute_days if first is not None else import_days, old)
     assert save(home, write, new) == (1 if wins else 0)
     assert stored(home) == [new if wins else old]
 
@@ -126,14 +132,14 @@ def test_a_computed_day_of_unknown_coverage_does_not_replace_an_imported_one(
 ) -> None:
     save(home, import_days, day(IMPORTED))
     unknown = day(WHOLE) | {"coverage_pct": None, "home_consumed_kwh": 77.0}
-    assert save(home, save_computed_days, unknown) == 0
+    assert save(home, compute_days, unknown) == 0
     assert stored(home) == [day(IMPORTED)]
 
 
 def test_a_day_keeps_its_identity_when_it_is_replaced(home: Database) -> None:
     save(home, import_days, day(IMPORTED))
     before = row_versions(home)
-    save(home, save_computed_days, day(WHOLE))
+    save(home, compute_days, day(WHOLE))
     after = row_versions(home)
     assert after[0][0] == before[0][0]
     assert after != before
@@ -142,7 +148,7 @@ def test_a_day_keeps_its_identity_when_it_is_replaced(home: Database) -> None:
 @pytest.mark.parametrize(
     ("write", "days"),
     [
-        (save_computed_days, [day(PART), day(WHOLE, site_id=CABIN, grid_exported_kwh=None)]),
+        (compute_days, [day(PART), day(WHOLE, site_id=CABIN, grid_exported_kwh=None)]),
         (import_days, [day(None), day(None, site_id=CABIN, grid_exported_kwh=None)]),
         (overwrite_days, [day(None), day(None, site_id=CABIN, grid_exported_kwh=None)]),
     ],
@@ -165,25 +171,25 @@ def test_a_difference_in_any_column_is_written(home: Database) -> None:
         for a_day, name in zip(known, names, strict=True)
     ]
     for days in (known, others, known):
-        assert save(home, save_computed_days, *days) == len(names)
+        assert save(home, compute_days, *days) == len(names)
         assert stored(home) == days
 
 
 def test_days_of_many_kinds_are_each_decided_on_their_own(home: Database) -> None:
     dates = [JUNE + n * DAY for n in range(4)]
     save(home, import_days, *(day(IMPORTED, date=date) for date in dates[:2]))
-    save(home, save_computed_days, day(PART, date=dates[2]))
+    save(home, compute_days, day(PART, date=dates[2]))
     new = [
         day(coverage, date=date, home_consumed_kwh=77.0)
         for coverage, date in zip((WHOLE, PART, PART, PART), dates, strict=True)
     ]
     cabin = day(PART, site_id=CABIN)
-    assert save(home, save_computed_days, *new, cabin) == 4
+    assert save(home, compute_days, *new, cabin) == 4
     assert stored(home) == [new[0], day(IMPORTED, date=dates[1]), *new[2:], cabin]
 
 
 def test_stored_days_are_those_of_every_site_up_to_and_without_the_end(home: Database) -> None:
-    save(home, save_computed_days, *(day(PART, date=JUNE + n * DAY) for n in range(-1, 3)))
+    save(home, compute_days, *(day(PART, date=JUNE + n * DAY) for n in range(-1, 3)))
     save(home, import_days, day(IMPORTED, site_id=CABIN))
     with home.frames() as connection:
         found = stored_days(connection, JUNE, JUNE + 2 * DAY)
@@ -194,3 +200,12 @@ def test_stored_days_are_those_of_every_site_up_to_and_without_the_end(home: Dat
         (CABIN, JUNE),
     ]
     assert (nothing.schema, nothing.height) == (found.schema, 0)
+
+
+def test_a_day_that_has_nothing_left_has_no_row_of_its_own_any_more(home: Database) -> None:
+    save(home, compute_days, day(100.0), day(100.0, date=JUNE + DAY))
+    save(home, import_days, day(None, date=JUNE + 2 * DAY))
+    dates = pl.DataFrame({"site_id": [HOME] * 3, "date": [JUNE + n * DAY for n in range(3)]})
+    with home.frames() as connection:
+        save_computed_days(connection, pl.DataFrame([day(100.0)], ENERGY_DAILY), dates)
+    assert [row["date"] for row in stored(home)] == [JUNE, JUNE + 2 * DAY]

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
 
 from tessie_pipeline.domain.days import dates_between, stretches
 from tessie_pipeline.store.database import Database
@@ -46,12 +47,22 @@ def answer(
     after: timedelta = HOUR,
     site: str = HOME,
 ) -> None:
-    """Store answers of days, which came so long after their ends."""
+    """Store answers of days, which came so long after their ends; the days are fully covered."""
     with database.rows() as rows:
         for day in days:
             for kind in kinds or KINDS:
                 body = '{"period": "day", "time_series": []}'
                 assert save_answer(rows, site, kind, day, body, end_of(day) + after)
+            cover(rows, site, day, 100.0)
+
+
+def cover(rows: sa.Connection, site: str, day: date, coverage_pct: float) -> None:
+    """Store a computed day, in the place of the one that is there."""
+    insert = pg.insert(energy_daily).values(
+        site_id=site, date=day, source="energy", coverage_pct=coverage_pct
+    )
+    again = {"coverage_pct": coverage_pct}
+    rows.execute(insert.on_conflict_do_update(index_elements=["site_id", "date"], set_=again))
 
 
 def gaps(database: Database, now: datetime = NOW) -> list[date]:
@@ -174,33 +185,89 @@ def test_of_sites_in_one_day_what_waited_longest_comes_first(home: Database) -> 
     assert [row.tesla_site_id for row in found] == [2, 1]
 
 
+@pytest.mark.parametrize(
+    ("coverage_pct", "is_gap"), [(None, True), (0.0, True), (99.8, True), (99.9, False)]
+)
+def test_a_day_with_holes_is_asked_for_its_energy_again(
+    home: Database, coverage_pct: float | None, is_gap: bool
+) -> None:
+    answer(home, dates_between(JUNE, JUNE + 10 * DAY))
+    with home.rows() as rows:
+        rows.execute(sa.delete(energy_daily).where(energy_daily.c.date == JUNE + 5 * DAY))
+        if coverage_pct is not None:
+            cover(rows, HOME, JUNE + 5 * DAY, coverage_pct)
+    assert gaps(home) == ([JUNE + 5 * DAY] if is_gap else [])
+    over = [wanted for wanted in missing(home) if wanted[0] < date(2026, 6, 11)]
+    assert over == ([(JUNE + 5 * DAY, "energy")] if is_gap else [])
+
+
+def test_it_is_asked_again_a_day_after_each_answer_and_for_two_weeks(home: Database) -> None:
+    answer(home, [JUNE])
+    with home.rows() as rows:
+        cover(rows, HOME, JUNE, 93.0)
+    came = end_of(JUNE) + HOUR
+    assert JUNE not in gaps(home, came + DAY - MINUTE)
+    assert JUNE in gaps(home, came + DAY)
+    two_weeks_old = end_of(JUNE) + 30 * MINUTE + 14 * DAY
+    assert JUNE in gaps(home, two_weeks_old - MINUTE)
+    assert JUNE not in gaps(home, two_weeks_old)
+
+
+def test_a_day_with_holes_that_was_asked_for_in_vain_is_left_alone_for_a_while(
+    home: Database,
+) -> None:
+    answer(home, dates_between(JUNE, JUNE + 10 * DAY))
+    with home.rows() as rows:
+        cover(rows, HOME, JUNE, 93.0)
+        note_misses(rows, [(HOME, "energy", JUNE)], NOW)
+    assert gaps(home, NOW + 5 * HOUR - MINUTE) == []
+    assert gaps(home, NOW + 5 * HOUR) == [JUNE]
+
+
 def test_the_view_says_what_is_missing_and_whether_it_may_yet_come(home: Database) -> None:
     now = datetime.now(UTC)
     today = (now + timedelta(hours=5, minutes=45)).date()
-    first, second, third, fourth, fifth = (today - (6 - n) * DAY for n in range(5))
-    answer(home, [first, second, third, fourth])
+    long_past, second, third, fourth, fifth = (today - n * DAY for n in (20, 5, 4, 3, 2))
+    answer(home, dates_between(long_past, fifth))
     answer(home, [third], "energy", "soe", after=-HOUR)
     with home.rows() as rows:
         note_misses(rows, [(HOME, "soe", third), (HOME, "power", second)], now)
-        rows.execute(
-            sa.insert(energy_daily),
-            [
-                {"site_id": HOME, "date": day, "source": "live_status", "coverage_pct": coverage}
-                for day, coverage in ((first, 100.0), (second, 93.0), (third, 100.0))
-            ],
-        )
+        rows.execute(sa.delete(energy_daily).where(energy_daily.c.date == fourth))
+        for day in (long_past, second):
+            cover(rows, HOME, day, 93.0)
     query = sa.text(
         "select date, coverage_pct, missing, is_fillable, asked_in_vain from bi.energy_gaps "
         "where date <= :last order by date"
     )
     with home.rows() as rows:
         found = [tuple(row) for row in rows.execute(query, {"last": fifth})]
-        fillable = rows.scalars(sa.text("select date from bi.energy_gaps where is_fillable")).all()
-        later = now + 28 * DAY
     assert found == [
-        (second, 93.0, None, False, 0),
+        (long_past, 93.0, None, False, 0),
+        (second, 93.0, "energy", True, 0),
         (third, 100.0, "energy, soe", True, 1),
-        (fourth, 0.0, None, False, 0),
+        (fourth, 0.0, "energy", True, 0),
         (fifth, 0.0, "energy, power, soe", True, 0),
     ]
-    assert sorted(fillable) == [day for day in gaps(home, later) if day < today]
+
+
+def test_the_view_and_the_schedules_agree_on_what_is_missing(home: Database) -> None:
+    now = datetime.now(UTC)
+    today = (now + timedelta(hours=5, minutes=45)).date()
+    coverages = (None, 50.0, 99.89, 99.9, 99.95, 100.0)
+    waits = (-HOUR, 29 * MINUTE, 31 * MINUTE, 3 * DAY)
+    for number, day in enumerate(dates_between(today - 30 * DAY, today)):
+        answer(home, [day], "power", "soe")
+        answer(home, [day], "energy", after=min(waits[number % 4], now - end_of(day)))
+        with home.rows() as rows:
+            rows.execute(sa.delete(energy_daily).where(energy_daily.c.date == day))
+            coverage_pct = coverages[number % 6]
+            if coverage_pct is not None:
+                cover(rows, HOME, day, coverage_pct)
+    with home.rows() as rows:
+        told = rows.execute(sa.text("select date, missing from bi.energy_gaps where is_fillable"))
+        of_view = sorted((row.date, kind) for row in told for kind in row.missing.split(", "))
+        asked = read_missing(rows, today - 30 * DAY, today + DAY, now)
+    of_schedules = sorted((row.date, row.kind) for row in asked if row.is_over)
+    assert len(of_view) > 10
+    assert of_view == of_schedules
+    assert sorted({day for day, _ in of_view}) == gaps(home, now)
