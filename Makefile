@@ -9,8 +9,10 @@ READY := $(VENV)/.ready
 demo: $(READY) ## Run the main job on a simulated household.
 	@$(BIN)/tessie demo
 
+# Tests start many processes: without bytecode that is kept, each compiles everything anew.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(READY) ## Run the tests.
-	@$(BIN)/python -m pytest -n 4 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(READY) ## Lint, type-check, and hold the layers.
 	@$(BIN)/ruff format --check .
