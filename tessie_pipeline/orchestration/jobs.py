@@ -10,7 +10,11 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
-from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG, SCHEDULE_NAME_TAG
+from dagster._core.storage.tags import (
+    MAX_RUNTIME_SECONDS_TAG,
+    PRIORITY_TAG,
+    SCHEDULE_NAME_TAG,
+)
 
 from tessie_pipeline.domain.days import stretches
 from tessie_pipeline.orchestration.calendar import FIRST_DAY, range_tags
@@ -58,7 +62,8 @@ def jobs(log_level: str) -> list[UnresolvedAssetJobDefinition]:
             selection=["vehicles", "energy_sites", "vehicle_states", "energy_states"],
             executor_def=dg.in_process_executor,
             config=config,
-            tags={MAX_RUNTIME_SECONDS_TAG: str(LONGEST_POLL.seconds)},
+            # What can be had only now is not to wait for what can be computed later.
+            tags={MAX_RUNTIME_SECONDS_TAG: str(LONGEST_POLL.seconds), PRIORITY_TAG: "1"},
             description="One sample of every vehicle that is awake and of every energy site.",
         ),
         dg.define_asset_job(

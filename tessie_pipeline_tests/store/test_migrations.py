@@ -36,6 +36,7 @@ VIEWS = {
     "charging_reconciliation",
     "charging_segments",
     "charging_sessions",
+    "dirty_days",
     "driver_statistics",
     "drives",
     "energy_daily",
