@@ -61,6 +61,23 @@ def day_windows(sites: pl.DataFrame, start: date, end: date) -> pl.DataFrame:
     return sites.join(days, on="time_zone").select(DAY_WINDOWS.names()).sort("site_id", "date")
 
 
+def days_between(spans: pl.DataFrame) -> pl.DataFrame:
+    """All local days of spans of dates, as `DAY_WINDOWS` with `time_zone`.
+
+    Args:
+        spans: `site_id`, `time_zone`, and the `first` and `last` date, one row per site.
+    """
+    first, last = spans["first"].min(), spans["last"].max()
+    if not isinstance(first, date) or not isinstance(last, date):
+        return DAY_WINDOWS.to_frame().with_columns(time_zone=pl.lit(None, pl.String()))
+    return (
+        day_windows(spans, first, last + timedelta(days=1))
+        .join(spans, on="site_id")
+        .filter(pl.col("date").is_between("first", "last"))
+        .select(*DAY_WINDOWS, "time_zone")
+    )
+
+
 def in_their_days(samples: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
     """The samples that lie in one of their site's `windows`, with the columns of that window.
 
@@ -118,4 +135,9 @@ def days_with(samples: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
 
 def rows_by_date(samples: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
     """`date` and `rows`: how many samples lie in each date's windows, over all sites."""
-    return in_their_days(samples, windows).group_by("date").agg(pl.len().alias("rows")).sort("date")
+    return count_by_date(in_their_days(samples, windows))
+
+
+def count_by_date(rows: pl.DataFrame) -> pl.DataFrame:
+    """`date` and `rows`: how many there are of each date."""
+    return rows.group_by("date").agg(pl.len().alias("rows")).sort("date")

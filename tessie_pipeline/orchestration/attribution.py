@@ -11,11 +11,12 @@ import polars as pl
 
 from tessie_pipeline.domain.attribution import attributed_parts
 from tessie_pipeline.domain.attribution_daily import daily_attribution
+from tessie_pipeline.domain.days import count_by_date
 from tessie_pipeline.domain.ledger_checks import origins, origins_of_flows
 from tessie_pipeline.orchestration import energy_checks as checks
-from tessie_pipeline.orchestration.battery import battery_ledger, read_energy, without_holes
+from tessie_pipeline.orchestration.battery import battery_ledger, read_energy
 from tessie_pipeline.orchestration.calendar import CALENDAR_DAYS
-from tessie_pipeline.orchestration.metadata import NO_ROWS, describe_days, table_metadata
+from tessie_pipeline.orchestration.metadata import describe_days, table_metadata
 from tessie_pipeline.orchestration.site_days import compute_days
 from tessie_pipeline.store import energy_tables
 from tessie_pipeline.store.attribution import read_pieces_at, replace_days
@@ -48,7 +49,7 @@ def solar_attribution_daily(
     """
     table = energy_tables.solar_attribution_daily
     derived = compute_days(context, database, table, checks.ATTRIBUTION, derive_attribution)
-    describe_days(context, pl.concat([NO_ROWS, *(part.rows for part in derived)]))
+    describe_days(context, *(part.rows for part in derived))
     findings = [part.findings for part in derived]
     return dg.MaterializeResult(
         check_results=checks.results(checks.ATTRIBUTION, findings, checks.site_names(database))
@@ -62,7 +63,7 @@ def derive_attribution(connection: adbc.Connection, days: pl.DataFrame) -> Deriv
         connection: the transaction.
         days: `DAY_WINDOWS` with `time_zone`.
     """
-    energy = read_energy(connection, without_holes(days))
+    energy = read_energy(connection, days)
     parts = attributed_parts(read_pieces_at(connection, days), energy.intervals, energy.ledger.mix)
     rows = daily_attribution(parts, energy.intervals, energy.ledger.mix, days, energy.prices)
     replace_days(connection, rows, days)
@@ -70,5 +71,4 @@ def derive_attribution(connection: adbc.Connection, days: pl.DataFrame) -> Deriv
         "origins_add_up": origins(rows),
         "origins_are_flows": origins_of_flows(rows, energy.intervals, days),
     }
-    by_date = rows.group_by("date").agg(pl.len().alias("rows")).sort("date")
-    return DerivedAttribution(by_date, findings)
+    return DerivedAttribution(count_by_date(rows), findings)

@@ -14,7 +14,7 @@ import polars as pl
 from tessie_pipeline.domain.battery import Ledger, changed_closings, ledger
 from tessie_pipeline.domain.battery_costs import with_costs
 from tessie_pipeline.domain.battery_frames import BATTERIES
-from tessie_pipeline.domain.days import DAY_WINDOWS, day_windows, days_of
+from tessie_pipeline.domain.days import DAY_WINDOWS, count_by_date, days_between, days_of
 from tessie_pipeline.domain.findings import Finding
 from tessie_pipeline.domain.ledger_checks import (
     adjustments,
@@ -26,12 +26,11 @@ from tessie_pipeline.domain.ledger_checks import (
 from tessie_pipeline.domain.prices import NO_PRICES, interval_prices
 from tessie_pipeline.orchestration import energy_checks as checks
 from tessie_pipeline.orchestration.calendar import CALENDAR_DAYS, date_range
-from tessie_pipeline.orchestration.metadata import NO_ROWS, describe_days, table_metadata
+from tessie_pipeline.orchestration.metadata import describe_days, table_metadata
 from tessie_pipeline.orchestration.site_days import compute_days
 from tessie_pipeline.store import energy_tables
 from tessie_pipeline.store.attribution import price_again
 from tessie_pipeline.store.batteries import read_last_before, read_ledger, save_ledger
-from tessie_pipeline.store.charging_tables import charging_sessions
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.dirty_days import mark_days, read_dirty, take_off
 from tessie_pipeline.store.energy_intervals import first_after, read_intervals
@@ -49,8 +48,12 @@ A battery that is used has forgotten after a few days what it held.
 
 @dataclass(frozen=True)
 class SiteEnergy:
-    """Of sites `ENERGY_INTERVALS`, `INTERVAL_PRICES`, the ledger and the `BATTERIES` it is of."""
+    """What is known of sites on `days`, which follow each other.
 
+    `ENERGY_INTERVALS`, `INTERVAL_PRICES`, the ledger and the `BATTERIES` it is of.
+    """
+
+    days: pl.DataFrame
     intervals: pl.DataFrame
     prices: pl.DataFrame
     ledger: Ledger
@@ -86,8 +89,7 @@ def battery_ledger(
         context, database, energy_tables.battery_ledger, checks.LEDGER, derive_ledger
     )
     ahead = follow(database, date_range(context)[1])
-    rows = [part.days.group_by("date").agg(pl.len().alias("rows")).sort("date") for part in parts]
-    describe_days(context, pl.concat([NO_ROWS, *rows]))
+    describe_days(context, *(count_by_date(part.days) for part in parts))
     findings = [part.findings for part in (*parts, *ahead)]
     return dg.MaterializeResult(
         metadata={"days_after_these": sum(part.site_days for part in ahead)},
@@ -105,15 +107,14 @@ def derive_ledger(connection: adbc.Connection, days: pl.DataFrame) -> DerivedLed
         connection: the transaction.
         days: `DAY_WINDOWS` with `time_zone`.
     """
-    days = without_holes(days)
     energy = read_energy(connection, days)
+    days = energy.days
     new = energy.ledger.days
     old = read_ledger(connection, new.select("site_id", "date").unique())
     save_ledger(connection, new, days)
     among, beyond = _days_after(connection, changed_closings(old, new), new, days)
     opening = pl.concat([among, beyond])
     if not opening.is_empty():
-        lock_writes(connection, charging_sessions)
         price_again(connection, opening)
         mark_days(connection, opening, [energy_tables.solar_attribution_daily])
         mark_days(connection, beyond, [energy_tables.battery_ledger])
@@ -132,14 +133,8 @@ def follow(database: Database, after: date) -> list[DerivedLedger]:
             sites = zones.join(first, on="site_id")
             if sites.is_empty():
                 return followed
-            start, end = sites["first"].min(), sites["first"].max()
-            assert isinstance(start, date)  # noqa: S101 - of dates
-            assert isinstance(end, date)  # noqa: S101 - of dates
-            days = (
-                day_windows(zones, start, end + AHEAD)
-                .join(sites, on="site_id")
-                .filter(pl.col("date").is_between("first", pl.col("first") + AHEAD, closed="left"))
-            )
+            last = pl.col("first") + AHEAD - timedelta(days=1)
+            days = days_between(sites.with_columns(last=last))
             followed.append(derive_ledger(connection, days))
             take_off(
                 connection,
@@ -153,36 +148,25 @@ def read_energy(
 ) -> SiteEnergy:
     """What is stored of the days, with the ledger as it goes on from the day before the first.
 
+    And of the days between them of the same site, through which the ledger goes.
+
     Args:
         connection: the transaction.
-        days: `DAY_WINDOWS` without holes.
+        days: `DAY_WINDOWS` with `time_zone`.
         is_priced: whether prices, and what the energy in the batteries cost, are wanted.
     """
+    first, last = pl.col("date").min().alias("first"), pl.col("date").max().alias("last")
+    days = days_between(days.group_by("site_id", "time_zone").agg(first, last))
     facts = read_site_facts(connection)
     intervals = read_intervals(connection, days)
     batteries = facts.filter("has_battery").select(BATTERIES.names())
     before = read_last_before(connection, days)
     booked = ledger(intervals, batteries, days, before)
     if not is_priced:
-        return SiteEnergy(intervals, NO_PRICES, booked, batteries)
+        return SiteEnergy(days, intervals, NO_PRICES, booked, batteries)
     tariffs, _ = read_tariffs(connection)
     prices = interval_prices(intervals, tariffs_of_sites(facts, tariffs))
-    return SiteEnergy(intervals, prices, with_costs(booked, prices, before), batteries)
-
-
-def without_holes(days: pl.DataFrame) -> pl.DataFrame:
-    """The days (`DAY_WINDOWS` with `time_zone`) and those between them of the same site."""
-    sites = days.group_by("site_id", "time_zone").agg(
-        first=pl.col("date").min(), last=pl.col("date").max()
-    )
-    whole = [
-        day_windows(some, first, last + timedelta(days=1))
-        for (first, last), some in sites.group_by("first", "last")
-        if isinstance(first, date) and isinstance(last, date)
-    ]
-    return pl.concat([pl.DataFrame(schema=DAY_WINDOWS), *whole]).join(
-        sites.select("site_id", "time_zone"), on="site_id"
-    )
+    return SiteEnergy(days, intervals, prices, with_costs(booked, prices, before), batteries)
 
 
 def _findings(energy: SiteEnergy) -> dict[str, Finding]:

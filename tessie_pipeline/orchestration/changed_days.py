@@ -18,10 +18,8 @@ from tessie_pipeline.orchestration.resources import Clock
 from tessie_pipeline.orchestration.site_days import ONLY_CHANGED
 from tessie_pipeline.orchestration.waiting import reason_to_wait
 from tessie_pipeline.store.attribution import price_again
-from tessie_pipeline.store.charging_tables import charging_sessions
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.dirty_days import OF_BATTERIES, READERS, due_dates, mark_spans
-from tessie_pipeline.store.partitions import lock_writes
 from tessie_pipeline.store.site_bases import (
     keep_bases,
     known_spans,
@@ -101,7 +99,6 @@ def follow_sites(connection: adbc.Connection) -> None:
     spans = _spans_since(
         known_spans(connection, list(bases)), pl.DataFrame(since, schema, orient="row")
     )
-    lock_writes(connection, charging_sessions)
     price_again(connection, spans)
     for what, readers in READERS_OF.items():
         mark_spans(connection, spans.filter(what=what), readers)

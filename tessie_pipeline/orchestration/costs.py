@@ -26,7 +26,7 @@ from tessie_pipeline.domain.cost_lines import cost_lines
 from tessie_pipeline.domain.days import days_of
 from tessie_pipeline.domain.tariffs import Tariff
 from tessie_pipeline.orchestration import energy_checks as checks
-from tessie_pipeline.orchestration.battery import read_energy, without_holes
+from tessie_pipeline.orchestration.battery import read_energy
 from tessie_pipeline.orchestration.calendar import in_parts
 from tessie_pipeline.orchestration.metadata import table_metadata
 from tessie_pipeline.orchestration.reconciliation import (
@@ -215,7 +215,7 @@ def _attributed(connection: adbc.Connection, due: pl.DataFrame) -> pl.DataFrame:
     own = read_pieces(connection, due).join(sites, on=SESSION_KEY)
     zones = read_zones(connection)
     times = pl.concat(own.select("site_id", timestamp=bound) for bound in ("start", "end"))
-    days = without_holes(days_of(times.drop_nulls(), zones).join(zones, on="site_id"))
+    days = days_of(times.drop_nulls(), zones).join(zones, on="site_id")
     energy = read_energy(connection, days, is_priced=False)
     others = read_pieces_at(connection, days).join(sites, on=SESSION_KEY, how="anti")
     pieces = pl.concat([own.select(PIECES_AT_SITES.names()), others])

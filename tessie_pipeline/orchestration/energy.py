@@ -32,7 +32,6 @@ from tessie_pipeline.orchestration.history_download import (
 )
 from tessie_pipeline.orchestration.intervals import derive_intervals
 from tessie_pipeline.orchestration.metadata import (
-    NO_ROWS,
     NO_TOTALS,
     describe_days,
     picture,
@@ -167,7 +166,7 @@ def energy_intervals(
     )
     refused = [one for part in derived for one in part.refused]
     keep_aside(database, "calendar_history", refused)
-    describe_days(context, pl.concat([NO_ROWS, *(part.rows for part in derived)]))
+    describe_days(context, *(part.rows for part in derived))
     findings = [part.findings for part in derived]
     return dg.MaterializeResult(
         metadata={
@@ -200,7 +199,7 @@ def energy_hourly(
         return ComputedDays(rows_by_date(hours, days), findings)
 
     parts = compute_days(context, database, energy_tables.energy_hourly, checks.HOURS, compute)
-    describe_days(context, pl.concat([NO_ROWS, *(part.by_date for part in parts)]))
+    describe_days(context, *(part.by_date for part in parts))
     findings = [part.findings for part in parts]
     return dg.MaterializeResult(
         check_results=checks.results(checks.HOURS, findings, checks.site_names(database))

@@ -24,12 +24,10 @@ from tessie_pipeline.domain.live_intervals import LONGEST_GAP, intervals_from_sa
 from tessie_pipeline.domain.samples import ENERGY_INTERVALS, ENERGY_STATES
 from tessie_pipeline.orchestration.energy_checks import Findings
 from tessie_pipeline.store.attribution import price_again
-from tessie_pipeline.store.charging_tables import charging_sessions
 from tessie_pipeline.store.dirty_days import OF_INTERVALS, mark_days
 from tessie_pipeline.store.energy_intervals import keep_better
 from tessie_pipeline.store.energy_tables import energy_intervals
 from tessie_pipeline.store.history import read_answers
-from tessie_pipeline.store.partitions import lock_writes
 from tessie_pipeline.store.site_rows import read_site_rows
 from tessie_pipeline.store.tables import energy_states
 from tessie_pipeline.tesla.answers import Rejected
@@ -82,7 +80,6 @@ def derive_intervals(connection: adbc.Connection, days: pl.DataFrame) -> Derived
     found = best_intervals(pl.concat([energy, others]))
     changed = keep_better(connection, found, days)
     if not changed.is_empty():
-        lock_writes(connection, charging_sessions)
         # What a morning charges, the home battery gives in the evening.
         until_midnight = changed.join(days, on=["site_id", "date"])
         price_again(connection, until_midnight.select("site_id", "end", start="first"))

@@ -19,10 +19,10 @@ _PICTURED = {
     "to grid": "grid_exported_kwh",
 }
 
-NO_ROWS = pl.DataFrame(schema={"date": pl.Date(), "rows": pl.get_index_type()})
 NO_TOTALS = pl.DataFrame(
     schema={
-        **NO_ROWS.schema,
+        "date": pl.Date(),
+        "rows": pl.get_index_type(),
         **dict.fromkeys((*_PICTURED.values(), "coverage_pct"), pl.Float64()),
     }
 )
@@ -47,15 +47,16 @@ def table_metadata(table: sa.Table) -> dict[str, Any]:
     }
 
 
-def describe_days(context: dg.AssetExecutionContext, rows: pl.DataFrame) -> None:
-    """Give the materialization of each date its row count, and what else `rows` holds of it.
+def describe_days(context: dg.AssetExecutionContext, *parts: pl.DataFrame) -> None:
+    """Give the materialization of each date its row count, and what else the parts hold of it.
 
     Args:
         context: of an asset with a partition per date.
-        rows: `date`, `rows` and any figures; one row per date.
+        parts: `date`, `rows` and any figures; one row per date in all.
     """
-    for day in rows.rename({"rows": "dagster/partition_row_count"}).iter_rows(named=True):
-        context.add_asset_metadata(day, partition_key=day.pop("date").isoformat())
+    for part in parts:
+        for day in part.rename({"rows": "dagster/partition_row_count"}).iter_rows(named=True):
+            context.add_asset_metadata(day, partition_key=day.pop("date").isoformat())
 
 
 def totals_by_date(days: pl.DataFrame) -> pl.DataFrame:

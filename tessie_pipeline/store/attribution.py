@@ -11,6 +11,7 @@ from tessie_pipeline.store.derived import in_windows
 from tessie_pipeline.store.dirty_days import mark_spans
 from tessie_pipeline.store.energy_tables import solar_attribution_daily
 from tessie_pipeline.store.frames import as_rows, copy_in, execute, read_frame
+from tessie_pipeline.store.partitions import lock_writes
 from tessie_pipeline.store.site_rows import delete_days
 
 PIECES_AT_SITES = pl.Schema({**CHARGING_PIECES, "site_id": pl.String()})
@@ -78,11 +79,12 @@ def price_again(connection: adbc.Connection, spans: pl.DataFrame) -> int:
     """Let sessions be priced again, as the energy of their sites changed; returns how many.
 
     Args:
-        connection: the transaction, which holds the lock of `charging_sessions`.
+        connection: the transaction; others that write sessions wait until it ends.
         spans: `site_id`, `start` and `end` (UTC) of what changed.
     """
     if spans.is_empty():
         return 0
+    lock_writes(connection, charging_sessions)
     c = charging_sessions.c
     kinds = {"site_id": c.site_id.type, "start": c.started_at.type, "end": c.started_at.type}
     given = as_rows(kinds, spans.select(list(kinds)))

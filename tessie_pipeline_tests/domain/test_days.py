@@ -13,6 +13,7 @@ from tessie_pipeline.domain.days import (
     dates_between,
     day_start,
     day_windows,
+    days_between,
     days_with,
     in_their_days,
     rows_by_date,
@@ -225,3 +226,24 @@ def test_no_samples_and_no_windows_are_no_rows() -> None:
         assert found.columns == ["number", "site_id", "timestamp", "date", "start", "end"]
         assert days_with(left, right).is_empty()
         assert rows_by_date(left, right).is_empty()
+
+
+def test_the_days_of_a_span_are_all_from_its_first_to_its_last_date_on_its_own_clock() -> None:
+    june = date(2026, 6, 1)
+    spans = pl.DataFrame(
+        {
+            "site_id": ["home", "hut"],
+            "time_zone": ["Europe/Berlin", "Asia/Tokyo"],
+            "first": [june, june + timedelta(2)],
+            "last": [june + timedelta(1), june + timedelta(2)],
+        }
+    )
+    found = days_between(spans)
+    assert found.select("site_id", "date").rows() == [
+        ("home", june),
+        ("home", june + timedelta(1)),
+        ("hut", june + timedelta(2)),
+    ]
+    assert found["start"].dt.hour().to_list() == [22, 22, 15]
+    assert found["time_zone"].to_list() == ["Europe/Berlin", "Europe/Berlin", "Asia/Tokyo"]
+    assert days_between(spans.clear()).schema == found.schema
