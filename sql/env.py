@@ -10,6 +10,7 @@ from tessie_pipeline.store import (  # noqa: F401 - they fill the metadata
     drive_tables,
     energy_tables,
     price_tables,
+    rollup_tables,
     tables,
 )
 from tessie_pipeline.store.columns import PRIVATE, metadata

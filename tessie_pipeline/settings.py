@@ -12,10 +12,12 @@ from typing import Annotated, Any, Literal, Self
 from zoneinfo import available_timezones
 
 import platformdirs
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
+
+from tessie_pipeline.domain.ages import Age
 
 FLEET_API_URL = "https://fleet-api.prd.na.vn.cloud.tesla.com"
 """Tesla's base URL for North America and Asia-Pacific; source: fleet API docs, base URLs."""
@@ -102,6 +104,10 @@ def _directory(value: Path) -> Path:
     return path
 
 
+def _age(value: str | Age) -> Age | None:
+    return Age.parse(value) if isinstance(value, str) else value
+
+
 def _time_zone(value: str) -> str:
     if value not in available_timezones():
         raise ValueError("should be an IANA time zone such as Europe/Berlin")
@@ -109,6 +115,7 @@ def _time_zone(value: str) -> str:
 
 
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
+OptionalAge = Annotated[Age | None, NoDecode, BeforeValidator(_age)]
 
 
 class Settings(BaseSettings):
@@ -116,6 +123,8 @@ class Settings(BaseSettings):
 
     Prices are in US dollars per request, as Tesla's billing page had them on `prices_as_of`; a rate
     of 0 switches that limit off. `time_zone` is for sites that Tesla gives none for.
+    Samples older than `hourly_after` (30 days, 1 month, never) are kept by the hour, hours older
+    than `daily_after` by the day. The archive may be at any address that fsspec knows.
     """
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
@@ -155,6 +164,24 @@ class Settings(BaseSettings):
     price_wake_usd: float = Field(0.02, ge=0, validation_alias="TESSIE_PRICE_WAKE_USD")
     price_command_usd: float = Field(0.001, ge=0, validation_alias="TESSIE_PRICE_COMMAND_USD")
     budget_usd: float = Field(10.0, ge=0, validation_alias="TESSIE_BUDGET_USD")
+    vehicle_hourly_after: OptionalAge = Field(
+        Age(30, "day"), validation_alias="TESSIE_VEHICLE_HOURLY_AFTER"
+    )
+    vehicle_daily_after: OptionalAge = Field(
+        Age(1, "year"), validation_alias="TESSIE_VEHICLE_DAILY_AFTER"
+    )
+    archives_vehicles: bool = Field(True, validation_alias="TESSIE_VEHICLE_ARCHIVE")
+    energy_hourly_after: OptionalAge = Field(
+        Age(30, "day"), validation_alias="TESSIE_ENERGY_HOURLY_AFTER"
+    )
+    energy_daily_after: OptionalAge = Field(
+        Age(1, "year"), validation_alias="TESSIE_ENERGY_DAILY_AFTER"
+    )
+    archives_energy: bool = Field(True, validation_alias="TESSIE_ENERGY_ARCHIVE")
+    archive_url: str | None = Field(None, validation_alias="TESSIE_ARCHIVE")
+    backup_directory: Annotated[Path, AfterValidator(_directory)] | None = Field(
+        None, validation_alias="TESSIE_BACKUP"
+    )
     alert_webhook: Annotated[SecretStr, AfterValidator(_secret_http_url)] | None = Field(
         None, validation_alias="TESSIE_ALERT_WEBHOOK"
     )
@@ -190,6 +217,16 @@ class Settings(BaseSettings):
         """
         is_set = "fleet_api_url" in self.model_fields_set
         return self.fleet_api_url if is_set else of_the_account or self.fleet_api_url
+
+    @property
+    def archive(self) -> str:
+        """The address of the archive."""
+        return self.archive_url or str(self.home / "archive")
+
+    @property
+    def backups(self) -> Path:
+        """The directory of the backups."""
+        return self.backup_directory or self.home / "backups"
 
     def require(self, name: Literal["database_url", "encryption_key", "tesla_client_id"]) -> str:
         """The value of a setting that only some commands need.

@@ -122,12 +122,19 @@ WRONG = {
     "TESSIE_PRICE_DATA_USD": ("free", "number"),
     "TESSIE_PRICE_WAKE_USD": ("nan", "greater than or equal to 0"),
     "TESSIE_PRICE_COMMAND_USD": ("-0.1", "greater than or equal to 0"),
+    "TESSIE_VEHICLE_HOURLY_AFTER": ("0 days", "30 days, 1 month, 2 years or never"),
+    "TESSIE_VEHICLE_DAILY_AFTER": ("a year", "30 days, 1 month, 2 years or never"),
+    "TESSIE_VEHICLE_ARCHIVE": ("perhaps", "boolean"),
+    "TESSIE_ENERGY_HOURLY_AFTER": ("30", "30 days, 1 month, 2 years or never"),
+    "TESSIE_ENERGY_DAILY_AFTER": ("forever", "30 days, 1 month, 2 years or never"),
+    "TESSIE_ENERGY_ARCHIVE": ("perhaps", "boolean"),
 }
 
 
 def test_a_wrong_value_is_tried_for_every_variable_that_can_be_wrong() -> None:
-    free = {"TESSIE_HOME", "TESLA_CLIENT_ID", "TESLA_CLIENT_SECRET"}
-    assert set(VARIABLES) - free == set(WRONG)
+    texts = {"TESLA_CLIENT_ID", "TESLA_CLIENT_SECRET", "TESSIE_ARCHIVE"}
+    directories = {"TESSIE_HOME", "TESSIE_BACKUP"}
+    assert set(VARIABLES) - texts - directories == set(WRONG)
 
 
 @pytest.mark.parametrize(
