@@ -21,6 +21,9 @@ above and below zero times hours, both >= 0, `while_true` is in seconds, `seen` 
 occurred, sorted and joined by +. The others are as they say, of those that are known.
 """
 
+ADDITIVE: tuple[Statistic, ...] = ("above", "below", "while_true")
+"""The statistics that add up over parts of time."""
+
 
 @dataclass(frozen=True)
 class Measure:
@@ -86,6 +89,14 @@ class Series:
                 **{measure.name: self._kind(measure) for measure in self.measures},
             }
         )
+
+    def measures_of(self, *statistics: Statistic) -> list[Measure]:
+        """The measures of these statistics."""
+        return [measure for measure in self.measures if measure.statistic in statistics]
+
+    def columns_of(self, *statistics: Statistic) -> list[str]:
+        """The columns of the samples that these statistics are of, each once."""
+        return list(dict.fromkeys(measure.column for measure in self.measures_of(*statistics)))
 
     def _kind(self, measure: Measure) -> pl.DataType:
         is_text = self.samples[measure.column] == pl.String()
