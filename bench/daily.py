@@ -1,6 +1,6 @@
 """The daily energy of sites from their samples: read, computed and written.
 
-Ours beside the same days in SQL inside Postgres, in DuckDB between the same read and write, and
+Ours beside the same days in SQL inside Postgres, in DuckDB between a read and the same write, and
 beside the read alone. All find the same before any is timed. The sites' days are in five zones,
 three of them off by half an hour, so that a date lasts 42.5 hours of UTC.
 """
@@ -26,7 +26,7 @@ from tessie_pipeline.domain.live_intervals import LONGEST_GAP, intervals_from_sa
 from tessie_pipeline.domain.samples import ENERGY_DAILY
 from tessie_pipeline.orchestration.attribution import derive_attribution
 from tessie_pipeline.orchestration.battery import derive_ledger
-from tessie_pipeline.orchestration.intervals import derive_intervals, read_samples
+from tessie_pipeline.orchestration.intervals import SAMPLES, derive_intervals, read_samples
 from tessie_pipeline.store import tables
 from tessie_pipeline.store.dirty_days import READERS
 from tessie_pipeline.store.energy_days import save_computed_days, save_hours
@@ -43,16 +43,8 @@ ZONES = (
     "Asia/Kolkata",
     "Australia/Adelaide",
 )
-COLUMNS = (
-    "site_id",
-    "timestamp",
-    "solar_power_w",
-    "battery_power_w",
-    "grid_power_w",
-    "load_power_w",
-    "generator_power_w",
-    "battery_percentage",
-)
+POWERS = pl.Schema({name: kind for name, kind in SAMPLES.items() if name != "battery_percentage"})
+"""What days are made of: they do not tell the state of charge."""
 WORK_MEM = "256MB"
 
 
@@ -118,9 +110,11 @@ def _contest(scratch: Scratch, sites: int, days: int) -> Contest:
 def _ours(scratch: Scratch, windows: pl.DataFrame) -> Side:
     def work() -> int:
         with scratch.database.frames() as connection:
-            samples = read_samples(connection, windows)
-            days = daily_totals(intervals_from_samples(samples), windows)
-            return save_computed_days(connection, days, windows)
+            days = [
+                daily_totals(intervals_from_samples(samples), own)
+                for own, samples in read_samples(connection, windows, POWERS)
+            ]
+            return save_computed_days(connection, pl.concat(days), windows)
 
     return Side(lambda: _empty(scratch), work, counts=windows.height)
 
@@ -128,7 +122,7 @@ def _ours(scratch: Scratch, windows: pl.DataFrame) -> Side:
 def _per_row(scratch: Scratch, sites: int) -> Side:
     windows = _windows(sites, days=1)
     with scratch.database.frames() as connection:
-        rows = read_samples(connection, windows).height
+        rows = sum(samples.height for _, samples in read_samples(connection, windows, POWERS))
     ours = _ours(scratch, windows)
     return Side(ours.prepare, ours.work, ours.counts, units=rows / 1e6)
 
@@ -173,7 +167,7 @@ def _days_by_duckdb(samples: pa.Table, windows: pl.DataFrame) -> pl.DataFrame:
 def _read_alone(scratch: Scratch, windows: pl.DataFrame) -> Side:
     def work() -> int:
         with scratch.database.frames() as connection:
-            return read_samples(connection, windows).height
+            return sum(samples.height for _, samples in read_samples(connection, windows, POWERS))
 
     return Side(lambda: None, work, counts=work())
 
@@ -187,7 +181,7 @@ def _query(windows: pl.DataFrame) -> str:
     kinds = {"site_id": c.site_id.type, "start": c.timestamp.type, "end": c.timestamp.type}
     given = as_rows(kinds, spans)
     found = (
-        sa.select(*(c[name] for name in COLUMNS))
+        sa.select(*(c[name] for name in POWERS))
         .where(
             c.site_id == given.c.site_id,
             c.timestamp.between(given.c.start, given.c.end),

@@ -5,7 +5,7 @@ where five minutes end, and what is above and below zero is measured apart, so t
 export within an interval are both kept. Not here: which source counts, days.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 import polars as pl
@@ -24,7 +24,6 @@ Flows of simulated days from samples 1, 5, 10 and 15 minutes apart were off by u
 30 %; clouds and kettles last minutes.
 """
 
-_HALF_HOURS = pl.col("length_us") / 7_200_000_000
 _LEAST_W = 1e-300
 _BATTERY, _GRID, _SOC = "battery_power_w", "grid_power_w", "battery_percentage"
 _TOTALS = {
@@ -56,12 +55,14 @@ def intervals_from_samples(
     samples, and one that comes twice, change nothing.
 
     Args:
-        samples: `ENERGY_STATES`, of which only powers and `battery_percentage` are needed. Stale
-            ones, which came late, count like any other.
+        samples: `ENERGY_STATES`, of which only powers are needed, and `battery_percentage` for the
+            state of charge. Stale ones, which came late, count like any other.
         longest_gap: up to which two samples are taken to be joined by a straight line.
     """
     if samples.is_empty():
         return ENERGY_INTERVALS.to_frame()
+    if _SOC not in samples.columns:
+        samples = samples.with_columns(pl.lit(None, pl.Float64).alias(_SOC))
     sites = samples["site_id"].unique().sort()
     first_slot, slots = _slots(samples, longest_gap)
     stretches = _stretches(samples, sites, slots * INTERVAL_US, longest_gap)
@@ -160,34 +161,51 @@ def _rest(pieces: pl.DataFrame) -> pl.DataFrame:
 
 def _energies(pieces: pl.DataFrame) -> pl.LazyFrame:
     """What the pieces hold [Wh], and what was exchanged in those that had to be parted for it."""
-    energies = pieces.lazy().select(
+    measured = _measured(pieces.lazy(), _POWERS)
+    energies = measured.select(
         "slot",
         "length_us",
         *(_energy_wh(power, sign).alias(total) for total, (power, sign) in _TOTALS.items()),
         *_exchanged_wh(),
         soc_pct=pl.coalesce(_to(_SOC), _from(_SOC)),
     )
-    parted = (part.select("slot", *_exchanged_wh()) for part in _parted_where_level(pieces))
+    parted = (
+        _measured(part, (_BATTERY, _GRID)).select("slot", *_exchanged_wh())
+        for part in _parted_where_level(pieces)
+    )
     return pl.concat([energies, *parted], how="diagonal")
 
 
+def _measured(pieces: pl.LazyFrame, powers: Iterable[str]) -> pl.LazyFrame:
+    """The pieces with what their energies share: twice the areas above zero, and the `_lead`s.
+
+    A column each, since Polars works out an expression again for most of its uses.
+    """
+    together = _above_zero(_from(_BATTERY) + _from(_GRID), _to(_BATTERY) + _to(_GRID))
+    return pieces.with_columns(
+        *(_above_zero(_from(name), _to(name)).alias(f"{name}_above") for name in powers),
+        above_together=together,
+        lead=_lead(_from),
+        lead_to=_lead(_to),
+        half_hours=pl.col("length_us") / 7_200_000_000,
+    )
+
+
 def _energy_wh(power: str, sign: int) -> pl.Expr:
-    """What a piece holds on one side of zero [Wh]."""
-    first, last = _from(power), _to(power)
-    above = _above_zero(first, last)
-    return (above if sign > 0 else above - (first + last)) * _HALF_HOURS
+    """What a measured piece holds on one side of zero [Wh]."""
+    above = pl.col(f"{power}_above")
+    return (above if sign > 0 else above - (_from(power) + _to(power))) * pl.col("half_hours")
 
 
 def _exchanged_wh() -> list[pl.Expr]:
-    """What passed between battery and grid in a piece [Wh], as `EXCHANGES_WH`.
+    """What passed between battery and grid in a measured piece [Wh], as `EXCHANGES_WH`.
 
     What one takes from the other is in what each gives, but not in what both give together. The
     one with the greater power gave it; where that changes within the piece, neither is told.
     """
-    together = _above_zero(_from(_BATTERY) + _from(_GRID), _to(_BATTERY) + _to(_GRID))
-    alone = (_above_zero(_from(name), _to(name)) for name in (_BATTERY, _GRID))
-    exchanged = (sum(alone, -together)) * _HALF_HOURS
-    first, last = _lead(_from), _lead(_to)
+    alone = (pl.col(f"{name}_above") for name in (_BATTERY, _GRID))
+    exchanged = sum(alone, -pl.col("above_together")) * pl.col("half_hours")
+    first, last = pl.col("lead"), pl.col("lead_to")
     given = {
         "grid_to_battery_wh": (first <= 0) & (last <= 0),
         "battery_to_grid_wh": (first >= 0) & (last >= 0),
@@ -198,7 +216,14 @@ def _exchanged_wh() -> list[pl.Expr]:
 def _parted_where_level(pieces: pl.DataFrame) -> tuple[pl.LazyFrame, pl.LazyFrame]:
     """Both parts of the pieces in which the powers of battery and grid cross."""
     first, last = _lead(_from), _lead(_to)
-    crossing = pieces.lazy().filter(first * last < 0).with_columns(part=first / (first - last))
+    ends = (end(name) for name in (_BATTERY, _GRID) for end in (_from, _to))
+    crossing = (
+        pieces.lazy()
+        .filter(first * last < 0)
+        .select("slot", "length_us", *ends, part=first / (first - last))
+        .collect()
+        .lazy()
+    )
     part, length_us = pl.col("part"), pl.col("length_us")
     level = _between(_from(_BATTERY), _to(_BATTERY), part)
     return (

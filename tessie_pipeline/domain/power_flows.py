@@ -7,12 +7,14 @@ energies are in Wh and >= 0; powers in W split alike. Not here: how totals are m
 
 import polars as pl
 
-from tessie_pipeline.domain.samples import TOTALS_WH
+from tessie_pipeline.domain.samples import FLOWS_WH, TOTALS_WH
 
 EXCHANGES_WH = ("grid_to_battery_wh", "battery_to_grid_wh")
 """What passed between battery and grid. Where it is measured, the other flows follow from it."""
 
 _NEEDED = tuple(name for name in TOTALS_WH if name != "generator_wh")
+_MADE = ("made", "made_to_home", "made_to_battery", "made_to_grid")
+"""What sun and generator give together, and to whom."""
 
 
 def split_flows(totals: pl.DataFrame, *, has_exchanges: bool = False) -> pl.DataFrame:
@@ -35,13 +37,13 @@ def split_flows(totals: pl.DataFrame, *, has_exchanges: bool = False) -> pl.Data
         totals: `TOTALS_WH` and any others.
         has_exchanges: whether `totals` has `EXCHANGES_WH`, measured as power changed.
     """
+    found = totals.lazy()
+    for step in _steps(has_exchanges=has_exchanges):
+        found = found.with_columns(**step)
     is_known = pl.all_horizontal(pl.col(name).is_not_null() for name in _NEEDED)
-    residual = energy_in() - energy_out()
-    flows = (
-        pl.when(is_known).then(flow).alias(name)
-        for name, flow in {**_flows(has_exchanges=has_exchanges), "residual_wh": residual}.items()
-    )
-    return totals.lazy().with_columns(flows).collect()  # which finds what they have in common
+    told = (*FLOWS_WH, "residual_wh")
+    flows = pl.when(is_known).then(pl.col(told)).name.keep()
+    return found.select(pl.exclude(*_MADE, *told), flows).collect()
 
 
 def home_by_balance() -> pl.Expr:
@@ -61,40 +63,57 @@ def energy_out() -> pl.Expr:
     return pl.col("home_wh") + pl.col("battery_charged_wh") + pl.col("grid_exported_wh")
 
 
-def _flows(*, has_exchanges: bool) -> dict[str, pl.Expr]:
+def _steps(*, has_exchanges: bool) -> tuple[dict[str, pl.Expr], ...]:
+    """Steps of the split, each from those before it, which spares finding what they share."""
     solar, generator, discharged, charged, imported, exported, home = map(pl.col, TOTALS_WH)
-    grid_to_battery = pl.min_horizontal(imported, charged)
-    battery_to_grid = pl.min_horizontal(discharged, exported)
-    if has_exchanges:
-        grid_to_battery, battery_to_grid = (
-            pl.min_horizontal(pl.col(name), most)
-            for name, most in zip(EXCHANGES_WH, (grid_to_battery, battery_to_grid), strict=True)
-        )
-
-    # What is made charges and feeds what the exchanges did not; by the balance, min(made, home)
-    # is left for the home wherever battery and grid kept to one direction each.
-    made = solar + generator.fill_null(0)
-    made_to_battery = pl.min_horizontal(made, charged - grid_to_battery)
-    made_to_grid = pl.min_horizontal(made - made_to_battery, exported - battery_to_grid)
-    made_to_home = pl.min_horizontal(made - made_to_battery - made_to_grid, home)
-
-    solar_to_home = pl.min_horizontal(solar, made_to_home)
-    solar_to_battery = pl.min_horizontal(solar - solar_to_home, made_to_battery)
-    solar_to_grid = pl.min_horizontal(solar - solar_to_home - solar_to_battery, made_to_grid)
-    battery_to_home = pl.min_horizontal(discharged - battery_to_grid, home - made_to_home)
-    grid_to_home = pl.min_horizontal(
-        imported - grid_to_battery, home - made_to_home - battery_to_home
-    )
-    has_generator = pl.when(generator.is_not_null())
-    return {
-        "solar_to_home_wh": solar_to_home,
-        "solar_to_battery_wh": solar_to_battery,
-        "solar_to_grid_wh": solar_to_grid,
-        "battery_to_home_wh": battery_to_home,
-        "battery_to_grid_wh": battery_to_grid,
-        "grid_to_home_wh": grid_to_home,
-        "grid_to_battery_wh": grid_to_battery,
-        "generator_to_home_wh": has_generator.then(made_to_home - solar_to_home),
-        "generator_to_battery_wh": has_generator.then(made_to_battery - solar_to_battery),
-        "generator_to_grid_wh": has_generator.then(made_to_grid - solar_to_grid),
+    made, made_to_home, made_to_battery, made_to_grid = map(pl.col, _MADE)
+    flow = {name: pl.col(name) for name in FLOWS_WH}
+    exchanges = {
+        "grid_to_battery_wh": pl.min_horizontal(imported, charged),
+        "battery_to_grid_wh": pl.min_horizontal(discharged, exported),
     }
+    if has_exchanges:
+        exchanges = {
+            name: pl.min_horizontal(pl.col(name), most) for name, most in exchanges.items()
+        }
+    has_generator = pl.when(generator.is_not_null())
+    return (
+        {**exchanges, "made": solar + generator.fill_null(0)},
+        # What is made charges and feeds what the exchanges did not; by the balance,
+        # min(made, home) is left for the home wherever battery and grid kept to one direction.
+        {"made_to_battery": pl.min_horizontal(made, charged - flow["grid_to_battery_wh"])},
+        {
+            "made_to_grid": pl.min_horizontal(
+                made - made_to_battery, exported - flow["battery_to_grid_wh"]
+            )
+        },
+        {"made_to_home": pl.min_horizontal(made - made_to_battery - made_to_grid, home)},
+        {
+            "solar_to_home_wh": pl.min_horizontal(solar, made_to_home),
+            "battery_to_home_wh": pl.min_horizontal(
+                discharged - flow["battery_to_grid_wh"], home - made_to_home
+            ),
+        },
+        {
+            "solar_to_battery_wh": pl.min_horizontal(
+                solar - flow["solar_to_home_wh"], made_to_battery
+            ),
+            "grid_to_home_wh": pl.min_horizontal(
+                imported - flow["grid_to_battery_wh"],
+                home - made_to_home - flow["battery_to_home_wh"],
+            ),
+        },
+        {
+            "solar_to_grid_wh": pl.min_horizontal(
+                solar - flow["solar_to_home_wh"] - flow["solar_to_battery_wh"], made_to_grid
+            )
+        },
+        {
+            "generator_to_home_wh": has_generator.then(made_to_home - flow["solar_to_home_wh"]),
+            "generator_to_battery_wh": has_generator.then(
+                made_to_battery - flow["solar_to_battery_wh"]
+            ),
+            "generator_to_grid_wh": has_generator.then(made_to_grid - flow["solar_to_grid_wh"]),
+            "residual_wh": energy_in() - energy_out(),
+        },
+    )

@@ -3,6 +3,7 @@
 Not here: the sources themselves, and which of them is better (`domain.interval_sources`).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import adbc_driver_postgresql.dbapi as adbc
@@ -28,7 +29,7 @@ from tessie_pipeline.store.dirty_days import OF_INTERVALS, mark_days
 from tessie_pipeline.store.energy_intervals import keep_better
 from tessie_pipeline.store.energy_tables import energy_intervals
 from tessie_pipeline.store.history import read_answers
-from tessie_pipeline.store.site_rows import read_site_rows
+from tessie_pipeline.store.site_rows import read_site_rows, read_site_rows_ahead
 from tessie_pipeline.store.tables import energy_states
 from tessie_pipeline.tesla.answers import Rejected
 from tessie_pipeline.tesla.history import (
@@ -37,13 +38,14 @@ from tessie_pipeline.tesla.history import (
     decode_soe_history,
 )
 
-_SAMPLES = pl.Schema(
+SAMPLES = pl.Schema(
     {
         name: kind
         for name, kind in ENERGY_STATES.items()
         if name in ("site_id", "timestamp", "battery_percentage") or name.endswith("_power_w")
     }
 )
+"""What intervals are made of."""
 
 _TIMES = pl.Schema({name: ENERGY_INTERVALS[name] for name in ("site_id", "timestamp")})
 
@@ -124,13 +126,28 @@ def _intervals_of_tesla(
     )
 
 
-def read_samples(connection: adbc.Connection, days: pl.DataFrame) -> pl.DataFrame:
-    """What `intervals_from_samples` takes for the days, with the next samples on either side."""
+def read_samples(
+    connection: adbc.Connection, days: pl.DataFrame, schema: pl.Schema = SAMPLES
+) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    """Some of the days at a time, with what `intervals_from_samples` takes for them.
+
+    That is the days' samples and the next ones on either side. While the caller computes the
+    intervals of some days, the next ones are read.
+
+    Args:
+        connection: the transaction; not to be used by others before all is read.
+        days: `DAY_WINDOWS`.
+        schema: of the samples.
+    """
     wider = days.with_columns(pl.col("start") - LONGEST_GAP, pl.col("end") + LONGEST_GAP)
-    return read_site_rows(connection, energy_states, wider, _SAMPLES)
+    for numbers, samples in read_site_rows_ahead(connection, energy_states, wider, schema):
+        yield days[numbers], samples
 
 
 def _intervals_of_samples(connection: adbc.Connection, days: pl.DataFrame) -> pl.DataFrame:
     """What our samples say of the days."""
-    found = intervals_from_samples(read_samples(connection, days))
-    return in_their_days(found, days).select(ENERGY_INTERVALS.names())
+    found = (
+        in_their_days(intervals_from_samples(samples), own).select(ENERGY_INTERVALS.names())
+        for own, samples in read_samples(connection, days)
+    )
+    return pl.concat([ENERGY_INTERVALS.to_frame(), *found])

@@ -1,16 +1,28 @@
 """Rows of energy sites, by windows of time or by days.
 
-Rows come in no order, which costs a third of what an order does (`ORDER BY` in the server).
+Rows come in no order, which costs a third of what an order does (`ORDER BY` in the server). Many
+can be read while those that came are worked on. Not here: what is done with them.
 """
 
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import adbc_driver_postgresql.dbapi as adbc
 import polars as pl
+import pyarrow as pa
 import sqlalchemy as sa
+from adbc_driver_postgresql import StatementOptions
+from sqlalchemy.dialects import postgresql as pg
 
 from tessie_pipeline.domain.days import merged
 from tessie_pipeline.store.frames import as_rows, execute, kinds_of, read_frame
+
+BATCH_BYTES = 8_000_000
+"""What is read ahead at a time, 110,000 samples: so few that the first ones are soon there, so many
+that what a computation costs without any rows (10 ms) does not count."""
+
+_dialect = pg.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
 
 
 def delete_days(
@@ -37,31 +49,80 @@ def read_site_rows(
     """
     if windows.is_empty():
         return schema.to_frame()
-    c = table.c
     spans = merged(windows, "site_id").with_row_index("number")
-    bound = sa.DateTime(timezone=True)
-    kinds: dict[str, sa.types.TypeEngine[Any]]
-    kinds = {"number": sa.Integer(), "site_id": sa.Uuid(), "start": bound, "end": bound}
-    given = as_rows(kinds, spans)
-    found = (
-        sa.select(*(c[name] for name in schema if name != "site_id"))
-        .where(
-            c.site_id == given.c.site_id,
-            c.timestamp >= given.c.start,
-            c.timestamp < given.c.end,
-            # The outer bounds as constants let the planner leave out the other partitions.
-            c.timestamp >= spans["start"].min(),
-            c.timestamp < spans["end"].max(),
-        )
-        .correlate(given)
-        .offset(0)  # else Postgres tries each row of a site with each of its windows
-        .lateral("found")
-    )
-    query = sa.select(given.c.number, found).select_from(given, found)
-    rows = read_frame(connection, query)
+    names = [name for name in schema if name != "site_id"]
+    rows = read_frame(connection, _query(table, spans, (table.c[name] for name in names)))
     # A number for the site spares a sixth of the time: an id is text in frames.
     return (
         rows.with_columns(site_id=pl.lit(spans["site_id"]).gather("number"))
         .select(schema.names())
         .cast(schema)
     )
+
+
+def read_site_rows_ahead(
+    connection: adbc.Connection, table: sa.Table, windows: pl.DataFrame, schema: pl.Schema
+) -> Generator[tuple[pl.Series, pl.DataFrame], None, None]:
+    """As `read_site_rows`, some whole windows at a time: their numbers, from 0, and their rows.
+
+    The next windows are read while the caller works on the ones it has, all by one statement. Rows
+    in several windows come with each of them.
+
+    Args:
+        connection: the transaction; not to be used by others before all is read.
+        table: a time series keyed on `site_id` and `timestamp`.
+        windows: `site_id`, `start` and `end`.
+        schema: which columns of `table`, `site_id` among them: numbers and times only.
+    """
+    if windows.is_empty():
+        return
+    names = [name for name in schema if name != "site_id"]
+    # As one row a window is never parted between batches, and ADBC takes a third less time for it.
+    arrays = (sa.func.array_agg(table.c[name]).label(name) for name in names)
+    query = _query(table, windows.with_row_index("number"), arrays)
+    for batch in _batches(connection, query):
+        found = pl.DataFrame(batch).drop_nulls("timestamp")  # a window without rows
+        sizes = found["timestamp"].list.len()
+        rows = pl.DataFrame([found[name].explode() for name in names])
+        sites = windows["site_id"].gather(found["number"]).repeat_by(sizes).explode()
+        yield found["number"], rows.with_columns(site_id=sites).select(schema.names()).cast(schema)
+
+
+def _query(
+    table: sa.Table, windows: pl.DataFrame, columns: Iterable[sa.ColumnElement[Any]]
+) -> sa.Select[Any]:
+    """The columns of the rows in each of the windows, with the window's `number`."""
+    c = table.c
+    bound = sa.DateTime(timezone=True)
+    kinds: dict[str, sa.types.TypeEngine[Any]]
+    kinds = {"number": sa.Integer(), "site_id": sa.Uuid(), "start": bound, "end": bound}
+    given = as_rows(kinds, windows)
+    found = (
+        sa.select(*columns)
+        .where(
+            c.site_id == given.c.site_id,
+            c.timestamp >= given.c.start,
+            c.timestamp < given.c.end,
+            # The outer bounds as constants let the planner leave out the other partitions.
+            c.timestamp >= windows["start"].min(),
+            c.timestamp < windows["end"].max(),
+        )
+        .correlate(given)
+        .offset(0)  # else Postgres tries each row of a site with each of its windows
+        .lateral("found")
+    )
+    return sa.select(given.c.number, found).select_from(given, found)
+
+
+def _batches(connection: adbc.Connection, query: sa.Select[Any]) -> Iterator[pa.RecordBatch]:
+    """The rows of a query in batches of `BATCH_BYTES`, of which one is always being read ahead."""
+    text = query.compile(dialect=_dialect, compile_kwargs={"literal_binds": True})
+    with connection.cursor() as cursor, ThreadPoolExecutor(1) as reader:
+        size = {StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(BATCH_BYTES)}
+        cursor.adbc_statement.set_options(**size)
+        cursor.execute(str(text))
+        batches = cursor.fetch_record_batch()
+        following = reader.submit(next, batches, None)
+        while (batch := following.result()) is not None:
+            following = reader.submit(next, batches, None)
+            yield batch

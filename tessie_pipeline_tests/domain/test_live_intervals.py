@@ -200,6 +200,15 @@ def test_the_state_of_charge_is_that_at_the_intervals_end() -> None:
     assert column("soc_pct", {"minute": 0}, {"minute": 5}) == [None]
 
 
+def test_without_a_state_of_charge_all_else_is_the_same() -> None:
+    rows = samples(*({"minute": n, "solar": 2400, "soc": 50.0 + n} for n in range(11)))
+    without = intervals_from_samples(rows.drop("battery_percentage"))
+    assert without["soc_pct"].to_list() == [None, None]
+    told = intervals_from_samples(rows)
+    assert told["soc_pct"].to_list() == [55, 60]
+    assert_frame_equal(without.drop("soc_pct"), told.drop("soc_pct"), check_exact=True)
+
+
 def test_repeats_and_stale_samples_change_nothing() -> None:
     rows = samples({"minute": 0, "grid": -60}, {"minute": 2, "grid": 90}, {"minute": 7, "grid": 9})
     twice = pl.concat([rows, rows.with_columns(is_stale=pl.lit(value=True))])
