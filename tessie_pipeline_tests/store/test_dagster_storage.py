@@ -3,7 +3,7 @@
 import pytest
 import sqlalchemy as sa
 
-from tessie_pipeline.store.dagster_storage import dagster_url
+from tessie_pipeline.store.dagster_storage import dagster_bytes, dagster_url
 from tessie_pipeline.store.database import Database
 
 
@@ -15,6 +15,21 @@ def test_tables_that_dagster_makes_are_in_a_schema_of_their_own(database: Databa
     with database.rows() as rows:
         query = sa.text("select schemaname from pg_tables where tablename = 'runs'")
         assert rows.scalars(query).all() == ["dagster"]
+
+
+def test_the_bytes_of_dagster_are_those_of_its_tables_and_their_indexes(
+    database: Database,
+) -> None:
+    page = 8192
+    with database.rows() as connection:
+        before = dagster_bytes(connection)
+        for schema in ("dagster", "public"):
+            connection.execute(sa.text(f"create table {schema}.kept (id) as values (1)"))
+            connection.execute(sa.text(f"alter table {schema}.kept add primary key (id)"))
+        after = dagster_bytes(connection)
+        connection.rollback()
+    # A page of the table, one of its index, and one that describes the index.
+    assert after - before == 3 * page
 
 
 @pytest.mark.parametrize(
