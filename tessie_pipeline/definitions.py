@@ -14,6 +14,7 @@ from tessie_pipeline.orchestration import (
     energy,
     live_states,
     registries,
+    retention,
     site_tariffs,
 )
 from tessie_pipeline.orchestration.alerts import (
@@ -21,13 +22,19 @@ from tessie_pipeline.orchestration.alerts import (
     alerts_sensor,
     post_alerts_job,
 )
+from tessie_pipeline.orchestration.backup import backup_job, backup_schedule
 from tessie_pipeline.orchestration.changed_days import changed_days_sensor
+from tessie_pipeline.orchestration.dagster_rows import (
+    purge_dagster_rows_job,
+    purge_dagster_rows_schedule,
+)
 from tessie_pipeline.orchestration.jobs import jobs, schedules
 from tessie_pipeline.orchestration.resources import (
     clock_resource,
     database_resource,
     fleet_api_resource,
 )
+from tessie_pipeline.orchestration.retention_schedule import retention_schedule
 from tessie_pipeline.orchestration.vehicle_history import vehicle_history_sensor
 from tessie_pipeline.orchestration.waking import wake
 from tessie_pipeline.settings import Settings
@@ -47,11 +54,23 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
                 costs,
                 drives,
                 bills,
+                retention,
                 site_tariffs,
             ]
         ),
-        jobs=[*jobs(settings.log_level), post_alerts_job(settings.log_level), wake],
-        schedules=schedules(settings.poll_cron, settings.log_level),
+        jobs=[
+            *jobs(settings.log_level),
+            post_alerts_job(settings.log_level),
+            purge_dagster_rows_job(settings.log_level),
+            backup_job(settings.log_level),
+            wake,
+        ],
+        schedules=[
+            *schedules(settings.poll_cron, settings.log_level),
+            purge_dagster_rows_schedule,
+            retention_schedule(settings),
+            backup_schedule,
+        ],
         sensors=[
             alerts_sensor(settings),
             vehicle_history_sensor,

@@ -11,6 +11,7 @@ from tessie_pipeline.cli.commands import app
 from tessie_pipeline.cli.environment import CliError
 from tessie_pipeline.settings import SettingsError
 from tessie_pipeline.store.accounts import NoAccountError
+from tessie_pipeline.store.backup_files import BackupError
 from tessie_pipeline.store.embedded import EmbeddedPostgresError
 from tessie_pipeline.store.migrations import MigrationError
 from tessie_pipeline.store.sealing import SealError
@@ -28,6 +29,7 @@ _SAID_IN_A_SENTENCE = (
     SealError,
     FleetApiError,
     MigrationError,
+    BackupError,
     TimeoutError,
 )
 

@@ -1,6 +1,11 @@
-"""`tessie rebuild`: derive again from stored samples, and say what came out differently."""
+"""`tessie rebuild`: derive again from all samples, and say what came out differently.
 
-from datetime import UTC, date, datetime, time
+What Postgres no longer has comes back from the archive for as long as it is needed.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, time, timedelta
 
 import polars as pl
 from rich import box
@@ -9,11 +14,23 @@ from rich.table import Table
 
 from tessie_pipeline.cli.environment import Environment, environment
 from tessie_pipeline.cli.named import vehicle_named
+from tessie_pipeline.domain.days import day_windows
+from tessie_pipeline.domain.rollups import ENERGY_SERIES, VEHICLE_SERIES, Series
 from tessie_pipeline.domain.samples import UTC_TIME
 from tessie_pipeline.store import migrations
-from tessie_pipeline.store.registries import vehicle_names
+from tessie_pipeline.store.archive import Archive
+from tessie_pipeline.store.columns import metadata
+from tessie_pipeline.store.dirty_days import mark_days
+from tessie_pipeline.store.partitions import BusyError, partitions_of
+from tessie_pipeline.store.registries import read_zones, vehicle_names
+from tessie_pipeline.store.restoring import restore
+from tessie_pipeline.store.retiring import retire_samples
 from tessie_pipeline.store.sample_changes import Reader, mark
 from tessie_pipeline.store.vehicle_samples import sampled_spans
+
+DAY = timedelta(days=1)
+LOOK_BACK = timedelta(days=7)
+"""What began before is found in samples of so long ago: cars are parked once a week."""
 
 SHOWN = 40
 """The most plug-ins that are listed."""
@@ -28,8 +45,7 @@ def sessions(console: Console, vehicle: str | None, since: date | None) -> None:
     from tessie_pipeline.orchestration.charging import derive_sessions
     from tessie_pipeline.orchestration.costs import derive_costs
 
-    with environment() as env:
-        migrations.upgrade(env.database)
+    with environment() as env, _archived(console, env, since, VEHICLE_SERIES, ENERGY_SERIES):
         names = _mark(env, "charging_sessions", vehicle, since)
         replaced = derive_sessions(env.database)
         with env.database.frames() as connection:
@@ -51,10 +67,47 @@ def drives(console: Console, vehicle: str | None, since: date | None) -> None:
     """
     from tessie_pipeline.orchestration.drives import derive_drives
 
-    with environment() as env:
-        migrations.upgrade(env.database)
+    with environment() as env, _archived(console, env, since, VEHICLE_SERIES):
         _mark(env, "drives", vehicle, since)
         console.print(f"{derive_drives(env.database, env.settings.time_zone)} drives derived.")
+
+
+def energy(console: Console, start: date, end: date) -> None:
+    """Have the energy of start <= day < end computed again, of samples and Tesla's history.
+
+    Samples that come back from the archive stay until that is done and retention runs again.
+    """
+    with environment() as env:
+        migrations.upgrade(env.database)
+        archive = Archive(env.settings.archive)
+        # A local day reaches into the days of UTC on either side.
+        back = list(restore(env.database, ENERGY_SERIES, archive, start - DAY, end + DAY))
+        with env.database.frames() as connection:
+            days = day_windows(read_zones(connection), start, end)
+            mark_days(connection, days)
+    console.print(f"{days.height} days of sites will be computed anew while `tessie up` runs.")
+    if back:
+        console.print(f"For them {len(back)} days of samples came back from the archive.")
+
+
+@contextmanager
+def _archived(
+    console: Console, env: Environment, since: date | None, *series: Series
+) -> Iterator[None]:
+    """The archived samples in Postgres for the block, with those from a while before `since`."""
+    migrations.upgrade(env.database)
+    archive, zone = Archive(env.settings.archive), env.settings.time_zone
+    start = None if since is None else since - LOOK_BACK
+    back = [(one, set(restore(env.database, one, archive, start, None))) for one in series]
+    yield
+    for one, days in back:
+        with env.database.frames() as connection:
+            there = partitions_of(connection, metadata.tables[one.name])
+        for partition in (partition for partition in there if partition.start in days):
+            try:
+                retire_samples(env.database, one, partition, archive, zone)
+            except BusyError as error:
+                console.print(f"{error}; retention will drop it.", markup=False, highlight=False)
 
 
 def _mark(

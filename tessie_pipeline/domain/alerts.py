@@ -29,6 +29,9 @@ MISSED_POLLS = 3
 
 MANY_FAILURES = 5
 
+BACKUP_DUE = timedelta(days=3)
+"""Backups are made daily, but not while a machine is off over the weekend."""
+
 
 @dataclass(frozen=True)
 class Spend:
@@ -85,14 +88,35 @@ class Source:
 
 
 @dataclass(frozen=True)
+class KeptBackup:
+    """A backup of the database: when it was made, and whether it was restored and found equal."""
+
+    name: str
+    made_at: datetime
+    is_good: bool
+
+
+@dataclass(frozen=True)
 class Facts:
-    """What alerts follow from; `token_received_at` is None where no token is stored."""
+    """What alerts follow from.
+
+    Attributes:
+        spend: what calls have cost.
+        token_received_at: when the login was renewed; None where none is stored.
+        pauses: what is not asked.
+        sources: vehicles and sites.
+        poll_interval: the longest time between two polls.
+        backups: those that there are, the oldest first.
+        rows_astray: how many rows are in default partitions, by their names.
+    """
 
     spend: Spend
     token_received_at: datetime | None
     pauses: Sequence[Pause]
     sources: Sequence[Source]
     poll_interval: timedelta
+    backups: Sequence[KeptBackup] = ()
+    rows_astray: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -121,6 +145,8 @@ def wanted_alerts(facts: Facts, now: datetime) -> list[Alert]:
         *_of_token(facts.token_received_at, now),
         *_of_pauses(pauses),
         *chain.from_iterable(_of_source(one, facts.poll_interval, now) for one in asked),
+        *_of_backups(facts.backups, now),
+        *_of_rows_astray(facts.rows_astray),
     ]
 
 
@@ -242,6 +268,37 @@ def _of_source(source: Source, poll_interval: timedelta, now: datetime) -> Itera
                 "silent_since": since.isoformat(),
                 "newest_at": None if source.newest_at is None else source.newest_at.isoformat(),
             },
+        )
+
+
+def _of_backups(backups: Sequence[KeptBackup], now: datetime) -> Iterator[Alert]:
+    """The database is not backed up as it was; without any backup nobody wants one."""
+    if not backups or (backups[-1].is_good and now - backups[-1].made_at <= BACKUP_DUE):
+        return
+    good = [backup.made_at for backup in backups if backup.is_good]
+    last = f"the last good one is of {_day(max(good))}" if good else "there is no good one"
+    what = "is too old" if backups[-1].is_good else "has not been found to be good"
+    yield Alert(
+        "warning",
+        "data",
+        "backup",
+        "",
+        f"The newest backup, {backups[-1].name}, {what}; {last}: see in the Dagster UI why the job "
+        "`backup` fails, or run `tessie backup`.",
+        {"newest": backups[-1].name, "newest_good_at": max(good).isoformat() if good else None},
+    )
+
+
+def _of_rows_astray(rows: Mapping[str, int]) -> Iterator[Alert]:
+    for name, count in rows.items():
+        yield Alert(
+            "warning",
+            "data",
+            "rows_astray",
+            name,
+            f"{name} is a default partition and has {count} rows, which slows every read of its "
+            "table: move them into partitions of their own and drop it.",
+            {"rows": count},
         )
 
 

@@ -63,7 +63,7 @@ def alerts_sensor(settings: Settings) -> dg.SensorDefinition:
             month = account.month
             spend = Spend(month.spent_usd, month.forecast_usd, settings.budget_usd)
             listing = max(poll_interval, account.pace.listing)
-            facts = read_facts(connection, now, spend, listing)
+            facts = read_facts(connection, now, spend, listing, settings.backups)
             changes = reconcile(connection, wanted_alerts(facts, now), now)
             unposted = unposted_alerts(connection)
         found = f"Alerts: {changes.opened} new, {changes.lasted} old, {changes.resolved} resolved"

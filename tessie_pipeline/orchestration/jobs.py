@@ -17,6 +17,7 @@ from dagster._core.storage.tags import (
 )
 
 from tessie_pipeline.domain.days import stretches
+from tessie_pipeline.domain.rollups import ALL_SERIES
 from tessie_pipeline.orchestration.calendar import FIRST_DAY, range_tags
 from tessie_pipeline.orchestration.site_days import ONLY_CHANGED
 from tessie_pipeline.store.database import Database
@@ -49,6 +50,7 @@ ENERGY_DAYS = "energy_days"
 CHANGED_DAYS = "changed_days"
 VEHICLE_HISTORY = "vehicle_history"
 CHARGING_RECORDS = "charging_records"
+RETENTION = "retention"
 
 COMPUTED_BY_DAY = [table.name for table in READERS]
 
@@ -95,6 +97,17 @@ def jobs(log_level: str) -> list[UnresolvedAssetJobDefinition]:
             config=config,
             description="Tesla's own records of charges: rate plans, bills, and wall connectors.",
         ),
+        dg.define_asset_job(
+            RETENTION,
+            selection=[
+                "time_series_partitions",
+                *(name for one in ALL_SERIES.values() for name in (one.hourly, one.daily)),
+            ],
+            executor_def=dg.in_process_executor,
+            config=config,
+            description="Old samples become hours, go to the archive and are dropped; old hours "
+            "become days.",
+        ),
     ]
 
 
@@ -121,7 +134,7 @@ def live_poll_schedule(cron: str) -> dg.ScheduleDefinition:
     )
     def live_poll_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         """Samples of all vehicles and sites."""
-        if _still_runs(context, LIVE_POLL, LONGEST_POLL):
+        if still_runs(context, LIVE_POLL, LONGEST_POLL):
             return dg.SkipReason("The poll before this one still runs.")
         return dg.RunRequest()
 
@@ -145,7 +158,7 @@ def energy_days_schedule(log_level: str) -> dg.ScheduleDefinition:
         What the budget does not allow today is a gap tomorrow.
         """
         own = {SCHEDULE_NAME_TAG: "energy_days_schedule"}
-        if _still_runs(context, ENERGY_DAYS, LONGEST_HISTORY, own):
+        if still_runs(context, ENERGY_DAYS, LONGEST_HISTORY, own):
             return dg.SkipReason("The history that was asked for before still comes.")
         now = context.scheduled_execution_time
         yesterday = now.date() - timedelta(days=1)
@@ -173,7 +186,7 @@ def energy_refresh_schedule(log_level: str) -> dg.ScheduleDefinition:
         context: dg.ScheduleEvaluationContext,
     ) -> dg.RunRequest | dg.SkipReason:
         """Days in progress on any clock, and those before them."""
-        if _still_runs(context, ENERGY_DAYS, LONGEST_REFRESH):
+        if still_runs(context, ENERGY_DAYS, LONGEST_REFRESH):
             return dg.SkipReason("Energy of days is being asked for.")
         day, today = timedelta(days=1), context.scheduled_execution_time.date()
         ends = {MAX_RUNTIME_SECONDS_TAG: str(int(LONGEST_REFRESH.total_seconds()))}
@@ -194,7 +207,7 @@ def _history_of(
     )
 
 
-def _still_runs(
+def still_runs(
     context: dg.ScheduleEvaluationContext,
     job_name: str,
     longest: timedelta,

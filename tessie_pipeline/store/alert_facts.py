@@ -1,10 +1,11 @@
 """The facts that alerts follow from, as the tables tell them. Not here: what they mean."""
 
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import sqlalchemy as sa
 
-from tessie_pipeline.domain.alerts import Facts, Pause, Source, Spend
+from tessie_pipeline.domain.alerts import Facts, KeptBackup, Pause, Source, Spend
 from tessie_pipeline.domain.calls import Category
 from tessie_pipeline.store.api_tables import (
     api_calls,
@@ -12,6 +13,8 @@ from tessie_pipeline.store.api_tables import (
     polling_status,
     vehicle_availability,
 )
+from tessie_pipeline.store.backup_files import backups_in
+from tessie_pipeline.store.partitions import rows_in_default_partitions
 from tessie_pipeline.store.tables import (
     energy_sites,
     energy_states,
@@ -28,9 +31,21 @@ MONEY = ("billing_limit", "payment_needed")
 
 
 def read_facts(
-    connection: sa.Connection, now: datetime, spend: Spend, poll_interval: timedelta
+    connection: sa.Connection,
+    now: datetime,
+    spend: Spend,
+    poll_interval: timedelta,
+    backups: Path,
 ) -> Facts:
-    """The facts at `now`; `poll_interval` is the longest time between two polls."""
+    """The facts at `now`.
+
+    Args:
+        connection: the transaction.
+        now: the time.
+        spend: what calls have cost.
+        poll_interval: the longest time between two polls.
+        backups: the directory of the backups.
+    """
     return Facts(
         spend=spend,
         token_received_at=connection.scalar(
@@ -41,6 +56,11 @@ def read_facts(
         pauses=_pauses(connection, now),
         sources=[*_vehicles(connection), *_sites(connection)],
         poll_interval=poll_interval,
+        backups=[
+            KeptBackup(backup.name, backup.made_at, backup.state() == "good")
+            for backup in backups_in(backups)
+        ],
+        rows_astray=rows_in_default_partitions(connection),
     )
 
 

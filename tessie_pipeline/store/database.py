@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 APPLICATION_NAME = "tessie"
 
-_LOCK_NOT_AVAILABLE = "55P03"
+LOCK_NOT_AVAILABLE = "55P03"
 
 
 class Database:
@@ -72,7 +72,7 @@ class Database:
                     connection.execute(sa.select(sa.func.set_config(name, value, True)))
                 yield connection
         except sa.exc.OperationalError as error:
-            if getattr(error.orig, "pgcode", None) != _LOCK_NOT_AVAILABLE:
+            if getattr(error.orig, "pgcode", None) != LOCK_NOT_AVAILABLE:
                 raise
             raise TimeoutError(f"{busy} for {lock_s} seconds") from None
 

@@ -6,7 +6,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tessie_pipeline.domain.alerts import Alert, Facts, Pause, Source, Spend, wanted_alerts
+from tessie_pipeline.domain.alerts import (
+    Alert,
+    Facts,
+    KeptBackup,
+    Pause,
+    Source,
+    Spend,
+    wanted_alerts,
+)
 
 NOW = datetime(2026, 5, 21, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -201,3 +209,39 @@ def test_there_is_one_alert_per_cause() -> None:
     alerts = wanted(Spend(9.0, 11.0, 10.0), NOW - 80 * DAY, [scope, scope], silent)
     assert len(alerts) == 5
     assert len({(alert.code, alert.subject) for alert in alerts}) == 5
+
+
+GOOD = KeptBackup("Monday", NOW - DAY, is_good=True)
+BAD = KeptBackup("Tuesday", NOW - HOUR, is_good=False)
+OLD = KeptBackup("April", NOW - 30 * DAY, is_good=True)
+
+
+@pytest.mark.parametrize(
+    ("backups", "said"),
+    [
+        ([], None),
+        ([OLD, GOOD], None),
+        ([GOOD, BAD], "Tuesday, has not been found to be good; the last good one is of 2026-05-20"),
+        ([BAD], "there is no good one"),
+        ([OLD], "April, is too old; the last good one is of 2026-04-21"),
+    ],
+    ids=["none", "good", "a bad one", "only a bad one", "an old one"],
+)
+def test_backups_that_are_not_made_any_more_are_told(
+    backups: list[KeptBackup], said: str | None
+) -> None:
+    facts = Facts(NOTHING_SPENT, NOW, (), (), 5 * MINUTE, backups=backups)
+    alerts = wanted_alerts(facts, NOW)
+    assert found(alerts) == ([] if said is None else [("warning", "backup")])
+    assert all(said is not None and said in alert.message for alert in alerts)
+
+
+def test_each_default_partition_with_rows_is_told() -> None:
+    astray = {"energy_states_rest": 3, "vehicle_states_rest": 1}
+    facts = Facts(NOTHING_SPENT, NOW, (), (), 5 * MINUTE, rows_astray=astray)
+    alerts = wanted_alerts(facts, NOW)
+    assert [(alert.code, alert.subject) for alert in alerts] == [
+        ("rows_astray", "energy_states_rest"),
+        ("rows_astray", "vehicle_states_rest"),
+    ]
+    assert "has 3 rows" in alerts[0].message

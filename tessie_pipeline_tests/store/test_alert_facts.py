@@ -1,6 +1,7 @@
 """Facts for alerts, and the views about calls and polling, from the tables that tell them."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -58,7 +59,7 @@ def known(database: Database) -> Database:
 
 def facts(database: Database) -> Facts:
     with database.rows() as connection:
-        return read_facts(connection, NOW, SPEND, 5 * MINUTE)
+        return read_facts(connection, NOW, SPEND, 5 * MINUTE, Path("no backups"))
 
 
 def call(at: datetime, cost_usd: float = 0.0, status: int | None = 200) -> ApiCall:
@@ -85,7 +86,7 @@ def select(database: Database, query: str) -> list[dict[str, Any]]:
 
 
 def test_nothing_is_known_of_an_empty_database(database: Database) -> None:
-    assert facts(database) == Facts(SPEND, None, [], [], 5 * MINUTE)
+    assert facts(database) == Facts(SPEND, None, [], [], 5 * MINUTE, [])
 
 
 @pytest.mark.parametrize(("token", "is_told"), [(b"sealed", True), (None, False)])
