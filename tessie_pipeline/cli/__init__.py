@@ -11,6 +11,7 @@ from tessie_pipeline.cli.commands import app
 from tessie_pipeline.cli.environment import CliError
 from tessie_pipeline.settings import SettingsError
 from tessie_pipeline.store.accounts import NoAccountError
+from tessie_pipeline.store.archive import ArchiveError
 from tessie_pipeline.store.backup_files import BackupError
 from tessie_pipeline.store.embedded import EmbeddedPostgresError
 from tessie_pipeline.store.migrations import MigrationError
@@ -29,6 +30,7 @@ _SAID_IN_A_SENTENCE = (
     SealError,
     FleetApiError,
     MigrationError,
+    ArchiveError,
     BackupError,
     TimeoutError,
 )

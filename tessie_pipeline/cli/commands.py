@@ -21,7 +21,7 @@ from tessie_pipeline.cli.environment import (
     prepare,
 )
 from tessie_pipeline.cli.place_commands import driver_app, place_app, tariff_app
-from tessie_pipeline.cli.storage_commands import retention_app
+from tessie_pipeline.cli.storage_commands import storage_app
 from tessie_pipeline.settings import Settings
 from tessie_pipeline.store import migrations
 from tessie_pipeline.store.database import Database
@@ -41,7 +41,7 @@ app.add_typer(rebuild_app, name="rebuild")
 app.add_typer(place_app, name="place")
 app.add_typer(tariff_app, name="tariff")
 app.add_typer(driver_app, name="driver")
-app.add_typer(retention_app, name="retention")
+app.add_typer(storage_app)
 
 console = Console()
 
@@ -239,78 +239,6 @@ def run_alerts(
     """Show the open alerts: budget, login, what Tesla refuses, data that do not come."""
     with environment() as env:
         alerts.show(console, env, to_acknowledge)
-
-
-@app.command("backup")
-def run_backup(
-    is_unverified: Annotated[
-        bool, typer.Option("--no-verify", help="Do not restore it to see that it is good.")
-    ] = False,
-    is_listed: Annotated[bool, typer.Option("--list", help="Only list what there is.")] = False,
-) -> None:
-    """Back the database up, see that it can be restored, and delete outdated backups."""
-    from tessie_pipeline.cli import backup
-
-    if is_listed:
-        backup.show(console)
-    else:
-        backup.run(console, verifies=not is_unverified)
-
-
-@app.command("restore")
-def run_restore(
-    name: Annotated[str, typer.Argument(help="A backup that is listed, or its directory.")],
-    replaces: Annotated[
-        bool, typer.Option("--replace", help="Lose the data that the database has.")
-    ] = False,
-    is_sure: Annotated[bool, typer.Option("--yes", help="Do not ask before --replace.")] = False,
-) -> None:
-    """Put a backup in the place of an empty database, or of one that is to be replaced."""
-    from tessie_pipeline.cli import backup
-
-    backup.restore(console, name, replaces=replaces, is_sure=is_sure)
-
-
-@app.command("sql")
-def run_sql(
-    query: Annotated[
-        str | None, typer.Argument(help="What to ask; a prompt or standard input if not given.")
-    ] = None,
-    is_csv: Annotated[bool, typer.Option("--csv", help="Print all rows as CSV.")] = False,
-) -> None:
-    """Ask the archive and the database by SQL, side by side in a DuckDB that only reads."""
-    from tessie_pipeline.cli import analysis
-
-    with environment() as env:
-        migrations.upgrade(env.database)
-        if query is None:
-            analysis.ask(console, env, is_csv=is_csv)
-        else:
-            analysis.answer(console, env, query, is_csv=is_csv)
-
-
-@app.command("export")
-def run_export(
-    start: Annotated[
-        datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="The first day (UTC).")
-    ],
-    end: Annotated[
-        datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="The first day left out (UTC).")
-    ],
-    out: Annotated[
-        Path,
-        typer.Option(help="A new directory of Parquet files, or a new file ending in .duckdb."),
-    ],
-    has_raw: Annotated[
-        bool, typer.Option("--raw", help="With the answers as Tesla gave them.")
-    ] = False,
-) -> None:
-    """Write the tables of some days for analysts, samples of the archive among them."""
-    from tessie_pipeline.cli import analysis
-
-    with environment() as env:
-        migrations.upgrade(env.database)
-        analysis.write(console, env, start.date(), end.date(), out, has_raw=has_raw)
 
 
 @app.command("url")

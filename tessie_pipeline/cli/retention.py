@@ -25,6 +25,7 @@ def plan(console: Console, environment: Environment) -> None:
     """
     steps = _plan(environment)
     console.print(_policies(environment))
+    console.print(f"Archive: {environment.settings.archive}", soft_wrap=True, highlight=False)
     if not steps:
         console.print("Nothing is old enough to be dropped.")
         return
@@ -79,14 +80,14 @@ def _plan(environment: Environment) -> list[Step]:
 
 def _policies(environment: Environment) -> Table:
     table = Table(title="How long samples are kept", box=box.SIMPLE_HEAD, title_justify="left")
-    for column in ("time series", "by the hour after", "by the day after", "archive"):
+    for column in ("time series", "by the hour after", "by the day after", "archived"):
         table.add_column(column)
     for policy in policies_of(environment.settings):
         table.add_row(
             policy.series.name,
             str(policy.hourly_after or "never"),
             str(policy.daily_after or "never"),
-            environment.settings.archive if policy.is_archived else "no",
+            "yes" if policy.is_archived else "no",
         )
     return table
 
