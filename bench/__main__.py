@@ -16,7 +16,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from bench import backfill, daily, month, sessions, writes
+from bench import (
+    backfill,
+    dagster_rows,
+    daily,
+    month,
+    queries,
+    retention,
+    sessions,
+    storage,
+    writes,
+)
 from bench.measure import Contest, Figure, compare
 from bench.scratch import Scratch, scratch
 
@@ -33,7 +43,18 @@ BENCHMARKS: dict[str, Callable[[Scratch], Contest]] = {
     "sessions_one_sample": sessions.sessions_one_sample,
 }
 FIGURES: dict[str, Callable[[Scratch, Callable[[], object]], list[Figure]]] = {
-    "month": month.figures
+    "month": month.figures,
+    "dagster_rows": dagster_rows.figures,
+    "queries": queries.figures,
+    "storage": storage.figures,
+    "retention_day": retention.figures,
+}
+STEPS = {
+    "month": month.DAYS,
+    "dagster_rows": dagster_rows.DAYS,
+    "queries": queries.STEPS,
+    "storage": storage.STEPS,
+    "retention_day": retention.STEPS,
 }
 RESULTS = Path(__file__).with_name("results.json")
 
@@ -55,7 +76,7 @@ def _measure(names: list[str], console: Console) -> list[Figure]:
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
         for name in names:
             with scratch() as server:
-                task = progress.add_task(name, total=month.DAYS if name in FIGURES else None)
+                task = progress.add_task(name, total=STEPS.get(name))
                 done = partial(progress.advance, task)
                 if name in FIGURES:
                     measured += FIGURES[name](server, done)
