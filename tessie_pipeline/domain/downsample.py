@@ -19,11 +19,12 @@ _SAMPLE_S = 1e-12
 
 
 def hours_of(
-    samples: pl.DataFrame, following: pl.DataFrame, series: Series, zones: pl.DataFrame
+    samples: pl.DataFrame, beside: pl.DataFrame, series: Series, zones: pl.DataFrame
 ) -> pl.DataFrame:
     """The hours of samples as the series' schema, in the order of subject and time.
 
-    A stretch is covered if it is no longer than the series' `longest_gap`. Energies are the exact
+    A stretch from one of the samples or to one is covered if it is no longer than the series'
+    `longest_gap`. Energies are the exact
     areas of the lines [unit of the column x h], null where no stretch in the hour is known at both
     ends. A mean is over the stretches that are, weighted with time; if there are none it is that
     of the values, so that no reading is lost. A flag holds from its sample to the next. What is
@@ -31,7 +32,7 @@ def hours_of(
 
     Args:
         samples: subject, `timestamp` and the measured columns, in any order.
-        following: the same of other samples, which only end stretches.
+        beside: the same of other samples, which only begin or end stretches.
         series: what they are samples of.
         zones: subject and `time_zone` (an IANA name).
 
@@ -42,7 +43,7 @@ def hours_of(
         return series.schema.to_frame()
     line = line_of(samples, series)
     subjects = _with_zones(line.subjects.to_frame(series.subject), series, zones)
-    rows = in_line(samples, following, series, line, subjects["time_zone"])
+    rows = in_line(samples, beside, series, line, subjects["time_zone"])
     own = rows.filter("is_own")
     hours = (
         _values(own, series)

@@ -17,7 +17,7 @@ _EXTREMES: tuple[Statistic, ...] = ("min", "max")
 _HOURS = pl.col("seconds") / 3600
 
 
-def sample_totals(samples: pl.DataFrame, following: pl.DataFrame, series: Series) -> pl.DataFrame:
+def sample_totals(samples: pl.DataFrame, beside: pl.DataFrame, series: Series) -> pl.DataFrame:
     """What samples come to, one row per subject.
 
     `sample_count`, `covered_s` [s], `first_at` and `last_at` (UTC), and of the series' measures
@@ -25,7 +25,7 @@ def sample_totals(samples: pl.DataFrame, following: pl.DataFrame, series: Series
 
     Args:
         samples: subject, `timestamp` and the measured columns, in any order.
-        following: the same of other samples, which only end stretches.
+        beside: the same of other samples, which only begin or end stretches.
         series: what they are samples of.
     """
     subject, time = pl.col(series.subject), pl.col("timestamp")
@@ -35,8 +35,8 @@ def sample_totals(samples: pl.DataFrame, following: pl.DataFrame, series: Series
     step = pl.when(subject.shift(-1) == subject).then(time.shift(-1) - time)
     is_covered = step.is_between(pl.duration(microseconds=1), pl.lit(series.longest_gap))
     of_statistic: dict[Statistic, Callable[[str], pl.Expr]] = {
-        "min": lambda name: pl.col(name).min(),
-        "max": lambda name: pl.col(name).max(),
+        "min": lambda name: pl.col(name).filter("is_own").min(),
+        "max": lambda name: pl.col(name).filter("is_own").max(),
         "above": lambda name: _total(_above(pl.col(name), pl.col(f"{name}_next")) * _HOURS),
         "below": lambda name: _total(_above(-pl.col(name), -pl.col(f"{name}_next")) * _HOURS),
         "while_true": lambda name: _total(pl.col(name) * pl.col("seconds")),
@@ -50,20 +50,21 @@ def sample_totals(samples: pl.DataFrame, following: pl.DataFrame, series: Series
                 *flags,
                 is_own=pl.lit(is_own),
             )
-            for part, is_own in ((samples, True), (following, False))
+            for part, is_own in ((samples, True), (beside, False))
         )
         .sort(series.subject, "timestamp")
         .with_columns(
             pl.col(lines).shift(-1).name.suffix("_next"),
             seconds=pl.when(is_covered).then(step.dt.total_microseconds() / 1e6),
+            leads_to_own=is_covered & pl.col("is_own").shift(-1),
         )
-        .filter("is_own")
+        .filter(pl.col("is_own") | pl.col("leads_to_own"))
         .group_by(series.subject)
         .agg(
-            pl.len().cast(pl.Int64).alias("sample_count"),
+            pl.col("is_own").sum().cast(pl.Int64).alias("sample_count"),
             pl.col("seconds").sum().alias("covered_s"),
-            time.min().alias("first_at"),
-            time.max().alias("last_at"),
+            time.filter("is_own").min().alias("first_at"),
+            time.filter("is_own").max().alias("last_at"),
             *(
                 of_statistic[measure.statistic](measure.column).alias(measure.name)
                 for measure in series.measures_of(*of_statistic)

@@ -1,8 +1,8 @@
 """Samples on lines: their order, the hours they lie in, and areas under the lines between them.
 
 From a sample to its subject's next one values change in a straight line, unless they are too far
-apart. Such a stretch belongs to the sample at its start and is cut where the hour ends. Not here:
-figures of hours and days (`downsample`).
+apart. Such a stretch counts if a sample at either end does, and is cut where the hour ends.
+Not here: figures of hours and days (`downsample`).
 """
 
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ def line_of(samples: pl.DataFrame, series: Series) -> Line:
 
 def in_line(
     samples: pl.DataFrame,
-    following: pl.DataFrame,
+    beside: pl.DataFrame,
     series: Series,
     line: Line,
     zones: pl.Series,
@@ -68,7 +68,7 @@ def in_line(
 
     Args:
         samples: subject, `timestamp` and the measured columns, in any order.
-        following: the same of other samples, of which those near the samples are taken.
+        beside: the same of other samples, of which those near the samples are taken.
         series: what they are samples of.
         line: that of the samples.
         zones: the time zones of its subjects.
@@ -82,11 +82,11 @@ def in_line(
     subject = pl.col(series.subject).cast(pl.Enum(line.subjects), strict=False)
     columns = _narrow(samples, series)
     times = samples["timestamp"]
-    last = pl.lit(times.max()) + series.longest_gap
-    near = pl.col("timestamp").is_between(pl.lit(times.min()), last)
+    first, last = pl.lit(times.min()) - series.longest_gap, pl.lit(times.max()) + series.longest_gap
+    near = pl.col("timestamp").is_between(first, last)
     parts = [
         samples.lazy().with_columns(is_own=True),
-        following.lazy().filter(near).with_columns(is_own=False),
+        beside.lazy().filter(near).with_columns(is_own=False),
     ]
     return (
         pl.concat(
@@ -154,8 +154,9 @@ def sums_by_hour(rows: pl.DataFrame, series: Series) -> pl.DataFrame:
             pl.col(names).shift(-1).name.suffix("_to"),
             to=at.shift(-1),
             to_hour=pl.col("hour").shift(-1),
+            counts=pl.col("is_own") | pl.col("is_own").shift(-1),
         )
-        .filter("is_own", (to - at).is_between(1, series.longest_gap // US))
+        .filter("counts", (to - at).is_between(1, series.longest_gap // US))
         .collect()
     )
     # No stretch is as long as an hour, so that none is cut twice.

@@ -6,6 +6,7 @@ Not here: what is made of them (`retiring`).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from uuid import UUID
 
 import adbc_driver_postgresql.dbapi as adbc
 import polars as pl
@@ -15,7 +16,7 @@ from sqlalchemy.dialects import postgresql as pg
 from tessie_pipeline.domain.rollups import Series
 from tessie_pipeline.store.archive import Archive
 from tessie_pipeline.store.columns import metadata
-from tessie_pipeline.store.frames import as_rows, read_frame
+from tessie_pipeline.store.frames import read_frame
 
 DAY = timedelta(days=1)
 REACH = 2
@@ -53,7 +54,7 @@ class DaySamples:
     @property
     def is_made_anew(self) -> bool:
         """Whether it is, and all samples that its hours and days were made of are archived."""
-        near = (self.day + offset * DAY for offset in range(-REACH, REACH + 1))
+        near = self._days_around()
         is_known = self.archive is not None and all(self.dropped.get(day, True) for day in near)
         return self.is_late and is_known
 
@@ -71,7 +72,11 @@ class DaySamples:
         return pl.concat(found)[subject.name].unique().sort().to_list()
 
     def stored(self, subjects: Sequence[str]) -> pl.DataFrame:
-        """All columns of the subjects' samples of the day in Postgres, by subject and time."""
+        """All columns of the subjects' samples of the day in Postgres, by subject and time.
+
+        Args:
+            subjects: some that follow each other in the order of `subjects`.
+        """
         columns = (
             sa.cast(column, sa.Text).label(column.name)
             if isinstance(column.type, pg.JSONB)
@@ -89,25 +94,29 @@ class DaySamples:
         new = stored.join(archived[0], on=self._key, how="anti")
         return pl.concat([*archived, new]).sort(self._key)
 
-    def following(self, subjects: Sequence[str]) -> pl.DataFrame:
-        """The next samples after the day, as far as a sample says what was until then."""
-        start = midnight(self.day + DAY)
-        end = start + self.series.longest_gap
-        stored = self._between(start, end, subjects)
-        archived = self._archived([self.day + DAY], self.columns, subjects)
-        return pl.concat([stored, *archived]).filter(pl.col("timestamp") < end)
+    def with_all_around(self, stored: pl.DataFrame) -> pl.DataFrame:
+        """The stored samples with all that their subjects had on dropped days around this one."""
+        subjects = stored[self.series.subject].unique().to_list()
+        whole = self.with_archived(stored.select(self.columns), subjects)
+        others = [day for day in self._days_around() if day != self.day]
+        return pl.concat([whole, *self._archived(others, self.columns, subjects)])
 
-    def around(self, subjects: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """The samples of the days around: of those that were dropped, and of the others.
+    def beside(self, subjects: Sequence[str]) -> pl.DataFrame:
+        """The samples before and after, as far as lines lead from or to those that are dropped.
 
-        The day itself is not among them.
+        Not those of days that were dropped: with them went the lines.
         """
-        days = [self.day + offset * DAY for offset in range(-REACH, REACH + 1) if offset]
-        end = midnight(days[-1] + DAY) + self.series.longest_gap
-        stored = self._between(midnight(days[0]), end, subjects)
-        is_dropped = pl.col("timestamp").dt.date().is_in(list(self.dropped))
-        archived = self._archived(days, self.columns, subjects)
-        return pl.concat([stored.clear(), *archived]), stored.filter(~is_dropped)
+        first, *_, last = self._days_around() if self.is_made_anew else [self.day, self.day]
+        gap = self.series.longest_gap
+        spans = (
+            (midnight(first) - gap, midnight(self.day)),
+            (midnight(self.day + DAY), midnight(last + DAY) + gap),
+        )
+        near = pl.concat(self._between(*span, subjects) for span in spans)
+        return near.filter(~pl.col("timestamp").dt.date().is_in(list(self.dropped)))
+
+    def _days_around(self) -> list[date]:
+        return [self.day + offset * DAY for offset in range(-REACH, REACH + 1)]
 
     def _archived(
         self, days: Sequence[date], columns: Sequence[str], subjects: Sequence[str] | None = None
@@ -135,9 +144,9 @@ class DaySamples:
         return time_of >= midnight(self.day), time_of < midnight(self.day + DAY)
 
     def _are_of(self, subjects: Sequence[str]) -> sa.ColumnElement[bool]:
-        name = self.series.subject
-        given = as_rows({name: sa.Uuid()}, pl.DataFrame({name: subjects}, {name: pl.String()}))
-        return self._table.c[name].in_(sa.select(given.c[name]))
+        """Whether rows are of the subjects, or of others between the first and the last of them."""
+        first, last = (UUID(subject) for subject in (min(subjects), max(subjects)))
+        return self._table.c[self.series.subject].between(first, last)
 
     @property
     def _key(self) -> list[str]:

@@ -4,8 +4,9 @@ In frames an id is the 32 hexadecimal digits of its UUID and JSON is text; here 
 Postgres's binary `COPY` takes. Not here: what is read or written, and in which tables.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import adbc_driver_postgresql.dbapi as adbc
 import polars as pl
@@ -25,6 +26,8 @@ _NUMBERS: dict[type[sa.types.TypeEngine[Any]], type[pl.DataType]] = {
     sa.Integer: pl.Int32,
     sa.BigInteger: pl.Int64,
 }
+
+PartT = TypeVar("PartT")
 
 _dialect = pg.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
 
@@ -46,6 +49,18 @@ def read_frame(
     columns = [_from_wire(field, arrow.column(field.name)) for field in arrow.schema]
     frame = pl.DataFrame(columns)
     return frame if schema is None else frame.select(schema.names()).cast(schema)
+
+
+def ahead(parts: Iterator[PartT]) -> Iterator[PartT]:
+    """The parts, of which the next one is always being read by a thread of its own.
+
+    Nobody else may use what they are read from before all are.
+    """
+    with ThreadPoolExecutor(1) as reader:
+        following = reader.submit(next, parts, None)
+        while (part := following.result()) is not None:
+            following = reader.submit(next, parts, None)
+            yield part
 
 
 def copy_in(connection: adbc.Connection, table: sa.Table, frame: pl.DataFrame) -> int:

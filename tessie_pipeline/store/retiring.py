@@ -22,7 +22,7 @@ from tessie_pipeline.store.archive import Archive, ArchivedFile, checksum
 from tessie_pipeline.store.columns import metadata
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.day_samples import DAY, DaySamples, midnight
-from tessie_pipeline.store.frames import execute, read_frame
+from tessie_pipeline.store.frames import ahead, execute, read_frame
 from tessie_pipeline.store.partitions import drop_partition, lock_writes
 from tessie_pipeline.store.retention import dropped_partitions
 from tessie_pipeline.store.rollup_tables import retention_log
@@ -146,17 +146,21 @@ class _Gathered:
 def _gather(samples: DaySamples, clocks: pl.DataFrame, archive: Archive | None) -> _Gathered:
     """Make hours of the day's samples and a file of the archive, some subjects at a time."""
     gathered = _Gathered(samples.series.schema.to_frame())
-    hours_from = _hours_of_all if samples.is_made_anew else _hours_of_stored
     subjects = samples.subjects()
+    groups = [
+        subjects[first : first + SUBJECTS_AT_ONCE]
+        for first in range(0, len(subjects), SUBJECTS_AT_ONCE)
+    ]
+    beside = samples.beside(subjects)
     writing = archive.writing(samples.series.name, samples.day) if archive else nullcontext()
     with writing as writer:
-        for first in range(0, len(subjects), SUBJECTS_AT_ONCE):
-            some = subjects[first : first + SUBJECTS_AT_ONCE]
-            stored = samples.stored(some)
+        # While hours are made of some, Postgres sends the next ones.
+        for stored, some in zip(ahead(map(samples.stored, groups)), groups, strict=True):
             gathered.rows += stored.height
             gathered.checksum += checksum(stored)
             if not stored.is_empty():
-                gathered.hours.extend(hours_from(samples, stored, clocks))
+                own = samples.with_all_around(stored) if samples.is_made_anew else stored
+                gathered.hours.extend(_proved_hours(samples.series, own, beside, clocks))
             if writer is not None:
                 writer.add(samples.with_archived(stored, some))
         if writer is not None:
@@ -164,28 +168,11 @@ def _gather(samples: DaySamples, clocks: pl.DataFrame, archive: Archive | None) 
     return gathered
 
 
-def _hours_of_stored(
-    samples: DaySamples, stored: pl.DataFrame, clocks: pl.DataFrame
-) -> pl.DataFrame:
-    """What samples in Postgres make of their hours, which other days may have a part in."""
-    following = samples.following(_subjects(samples.series, stored))
-    return _proved_hours(samples, stored.select(samples.columns), following, clocks)
-
-
-def _hours_of_all(samples: DaySamples, stored: pl.DataFrame, clocks: pl.DataFrame) -> pl.DataFrame:
-    """The hours of days around, whole, of late samples and all others that were dropped."""
-    subjects = _subjects(samples.series, stored)
-    archived, others = samples.around(subjects)
-    of_day = samples.with_archived(stored, subjects).select(samples.columns)
-    return _proved_hours(samples, pl.concat([archived, of_day]), others, clocks)
-
-
 def _proved_hours(
-    samples: DaySamples, own: pl.DataFrame, others: pl.DataFrame, clocks: pl.DataFrame
+    series: Series, own: pl.DataFrame, beside: pl.DataFrame, clocks: pl.DataFrame
 ) -> pl.DataFrame:
-    series = samples.series
-    hours = hours_of(own, others, series, clocks)
-    _prove(sample_totals(own, others, series), rollup_totals(hours, series), series)
+    hours = hours_of(own, beside, series, clocks)
+    _prove(sample_totals(own, beside, series), rollup_totals(hours, series), series)
     return hours
 
 
@@ -254,10 +241,6 @@ def _hours_in(connection: adbc.Connection, series: Series, month: Partition) -> 
         c.timestamp >= midnight(month.start), c.timestamp < midnight(month.end)
     )
     return read_frame(connection, query, series.schema)
-
-
-def _subjects(series: Series, rows: pl.DataFrame) -> list[str]:
-    return rows[series.subject].unique().sort().to_list()
 
 
 def _prove(expected: pl.DataFrame, found: pl.DataFrame, series: Series) -> None:

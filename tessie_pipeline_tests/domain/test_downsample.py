@@ -140,19 +140,27 @@ def test_what_reaches_into_the_next_hour_is_a_row_of_it_without_samples() -> Non
     assert {other[name] for name in nothing} == {None}
 
 
-def test_following_samples_of_another_site_or_before_end_no_stretch() -> None:
+def test_samples_beside_of_another_site_begin_and_end_no_stretch() -> None:
     own = states({"minute": 5, "solar_power_w": 60.0})
-    others = pl.concat(
-        [states({"minute": 8}, site="cabin"), states({"minute": 1, "solar_power_w": 60.0})]
-    )
-    (row,) = hours(own, others)
+    (row,) = hours(own, states({"minute": 1}, {"minute": 8}, site="cabin"))
     assert row["covered_s"] == 0
 
 
-def test_following_samples_between_two_end_the_stretch_of_the_first() -> None:
-    own = states({"minute": 0, "solar_power_w": 60.0}, {"minute": 8, "solar_power_w": 60.0})
-    (row,) = hours(own, states({"minute": 4, "solar_power_w": 120.0}))
-    assert (row["covered_s"], row["solar_wh"]) == (240, pytest.approx(6))
+def test_samples_beside_begin_and_end_stretches_but_have_none_among_themselves() -> None:
+    own = states({"minute": 8, "solar_power_w": 60.0})
+    beside = [{"minute": minute, "solar_power_w": 120.0} for minute in (1, 4, 12, 15)]
+    (row,) = hours(own, states(*beside))
+    # From the 4th minute to the 12th, 60 to 120 W.
+    assert (row["sample_count"], row["covered_s"]) == (1, 480)
+    assert row["solar_wh"] == pytest.approx(12)
+
+
+def test_a_sample_of_the_hour_before_leads_into_the_hour() -> None:
+    own = states({"minute": 63, "solar_power_w": 60.0})
+    before, row = hours(own, states({"minute": 57, "solar_power_w": 60.0}))
+    assert (before["sample_count"], before["covered_s"]) == (0, 180)
+    assert (row["sample_count"], row["covered_s"]) == (1, 180)
+    assert before["solar_wh"] == row["solar_wh"] == pytest.approx(3)
 
 
 def test_further_apart_than_the_longest_gap_samples_cover_nothing() -> None:

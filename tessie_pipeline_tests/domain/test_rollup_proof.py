@@ -61,11 +61,13 @@ def test_hours_come_to_the_same() -> None:
     assert {name: row[name] for name in expected} == expected
 
 
-def test_following_samples_end_a_stretch_and_count_for_nothing_else() -> None:
-    own, following = states((0, 60.0)), states((6, 120.0), (9, 9999.0))
-    row = sample_totals(own, following, ENERGY_SERIES).row(0, named=True)
-    assert (row["sample_count"], row["covered_s"], row["grid_power_max_w"]) == (1, 360, 60)
-    assert row["grid_imported_wh"] == pytest.approx(9)
+def test_samples_beside_begin_or_end_a_stretch_and_count_for_nothing_else() -> None:
+    own, beside = states((6, 60.0)), states((0, 120.0), (3, 120.0), (12, 120.0), (15, 9999.0))
+    row = sample_totals(own, beside, ENERGY_SERIES).row(0, named=True)
+    # Three minutes before it and six after it, at 90 W.
+    assert (row["sample_count"], row["covered_s"], row["grid_power_max_w"]) == (1, 540, 60)
+    assert row["grid_imported_wh"] == pytest.approx(13.5)
+    assert row["first_at"] == row["last_at"]
 
 
 def test_samples_of_one_time_are_joined_by_no_line() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from time import monotonic, sleep
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from tessie_pipeline.store import tables
 from tessie_pipeline.store.columns import metadata
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.drive_tables import drivers
-from tessie_pipeline.store.frames import copy_in, execute, read_frame, stage
+from tessie_pipeline.store.frames import ahead, copy_in, execute, read_frame, stage
 from tessie_pipeline_tests.conftest import new_database
 from tessie_pipeline_tests.store.conftest import count_rows
 
@@ -116,8 +117,9 @@ def as_text(database: Database) -> list[tuple[str | None, ...]]:
 
 def test_every_type_of_column_in_the_tables_is_tried_here() -> None:
     used = {type(column.type) for table in metadata.sorted_tables for column in table.c}
-    # Secrets never travel in frames; numbers with a fixed point have their own test.
-    assert used - {sa.LargeBinary, sa.Numeric} <= {type(kind.in_sql) for kind in KINDS.values()}
+    # Secrets and ages never travel in frames; numbers with a fixed point have their own test.
+    elsewhere = {sa.LargeBinary, pg.INTERVAL, sa.Numeric}
+    assert used - elsewhere <= {type(kind.in_sql) for kind in KINDS.values()}
 
 
 def test_sql_finds_what_a_frame_brought(kinds_database: Database) -> None:
@@ -294,3 +296,31 @@ def test_a_staged_table_is_replaced_by_the_next_and_ends_with_the_transaction(
         connection.commit()
         assert read_frame(connection, "select to_regclass('staged')::text as t")["t"].item() is None
     assert as_text(kinds_database) == IN_SQL
+
+
+def test_parts_come_in_order_with_the_next_one_read_ahead() -> None:
+    read: list[int] = []
+
+    def parts() -> Iterator[int]:
+        for number in range(1, 4):
+            read.append(number)
+            yield number
+
+    told = ahead(parts())
+    assert next(told) == 1
+    until = monotonic() + 10
+    while len(read) < 2 and monotonic() < until:
+        sleep(0.001)
+    assert read == [1, 2], "nobody has asked for the second one yet"
+    assert list(told) == [2, 3]
+
+
+def test_what_fails_while_reading_ahead_is_told() -> None:
+    def parts() -> Iterator[int]:
+        yield 1
+        raise OSError("the server is gone")
+
+    told = ahead(parts())
+    assert next(told) == 1
+    with pytest.raises(OSError, match="the server is gone"):
+        next(told)

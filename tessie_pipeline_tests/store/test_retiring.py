@@ -69,6 +69,13 @@ def assert_same(found: pl.DataFrame, expected: pl.DataFrame) -> None:
     assert_frame_equal(found, expected, rel_tol=1e-9, abs_tol=1e-9)
 
 
+def time_covered(database: Database, series: Series) -> float:
+    """How long the view of all that is kept speaks of, s."""
+    view = "energy_history" if series is ENERGY_SERIES else "vehicle_history"
+    with database.rows() as connection:
+        return float(connection.scalar(sa.text(f"select sum(covered_s) from bi.{view}")) or 0)  # noqa: S608
+
+
 def day_of(samples: pl.DataFrame, number: int) -> pl.DataFrame:
     return samples.filter(pl.col("timestamp").dt.date() == FIRST + number * DAY)
 
@@ -87,14 +94,19 @@ def test_hours_of_days_that_go_one_by_one_are_those_of_all_samples(
 
 
 @both
+@pytest.mark.parametrize("is_archived", [True, False], ids=["archived", "not archived"])
 def test_the_order_in_which_days_go_changes_nothing(
-    database: Database, series: Series, archive: Archive
+    database: Database, series: Series, archive: Archive, is_archived: bool
 ) -> None:
     samples = samples_of(series)
     add(database, series, samples)
     days = [FIRST + number * DAY for number in range(DAYS)]
     random.Random(7).shuffle(days)  # noqa: S311 - no secret depends on it
-    retire(database, series, archive, *days)
+    before = time_covered(database, series)
+    for day in days:
+        retire(database, series, archive if is_archived else None, day)
+        # The line between two days is that of the one that goes first.
+        assert time_covered(database, series) == pytest.approx(before, abs=1e-3)
 
     assert_same(stored(database, series, series.hourly), hours(series, samples))
 
