@@ -17,20 +17,15 @@ import polars as pl
 import sqlalchemy as sa
 
 from bench.measure import Figure
-from bench.samples import energy_states, site_ids
+from bench.samples import energy_states, site_ids, vehicle_states
 from bench.scratch import Scratch
 from tessie_pipeline.domain.rollups import ALL_SERIES, ENERGY_SERIES, VEHICLE_SERIES, Series
-from tessie_pipeline.domain.samples import VEHICLE_STATES
-from tessie_pipeline.simulator.fleet import Fleet
-from tessie_pipeline.simulator.vehicle_answers import vehicle_data
 from tessie_pipeline.store.archive import Archive
 from tessie_pipeline.store.columns import metadata
 from tessie_pipeline.store.frames import copy_in
 from tessie_pipeline.store.partitions import ensure_partitions, partitions_of
 from tessie_pipeline.store.retiring import retire_samples
 from tessie_pipeline.store.tables import energy_sites, vehicles
-from tessie_pipeline.tesla.client import VEHICLE_DATA_ENDPOINTS
-from tessie_pipeline.tesla.vehicle_answers import decode_vehicle_data
 
 SUBJECTS, MADE = 1_000, 20
 """So many sites and as many cars; so many cars' answers are made, the others have theirs."""
@@ -176,12 +171,14 @@ def _fill(scratch: Scratch, done: Callable[[], object]) -> None:
             ],
         )
     of_sites = energy_states(SUBJECTS, DELETED, days=1, every=EVERY)
-    alike = pl.DataFrame({"vehicle_id": cars}).with_columns(number=pl.int_range(pl.len()) % MADE)
-    of_cars = _of_cars()
+    made = vehicle_states(MADE, DELETED, EVERY).rename({"vehicle_id": "made"})
+    alike = pl.DataFrame(
+        {"vehicle_id": cars, "made": made["made"].unique().sort().to_list() * (SUBJECTS // MADE)}
+    )
     for hour in range(24):
         is_then = pl.col("timestamp").dt.hour() == hour
         _store(scratch, ENERGY_SERIES, of_sites.filter(is_then))
-        some = of_cars.filter(is_then).join(alike, on="number").drop("number")
+        some = made.filter(is_then).join(alike, on="made").drop("made")
         _store(scratch, VEHICLE_SERIES, some)
         done()
     scratch.execute("vacuum analyze")
@@ -195,23 +192,3 @@ def _store(scratch: Scratch, series: Series, samples: pl.DataFrame) -> None:
         with scratch.database.frames() as connection:
             ensure_partitions(connection, table, [datetime.combine(day, time(), UTC)])
             copy_in(connection, table, polled.with_columns(pl.col("timestamp") + (day - DELETED)))
-
-
-def _of_cars() -> pl.DataFrame:
-    """A day's answers of some cars, of which each has a `number`, also those it sleeps through."""
-    fleet = Fleet(sites=MADE, vehicles=MADE)
-    asked = frozenset(VEHICLE_DATA_ENDPOINTS)
-    start_s = datetime.combine(DELETED, time(0, 1), UTC).timestamp()
-    rows = [
-        {
-            "number": car.index,
-            "is_stale": False,
-            **decode_vehicle_data(
-                vehicle_data(fleet, car, start_s + number * EVERY.total_seconds(), asked, True)
-            ).row,
-        }
-        for car in fleet.cars
-        for number in range(ONE_DAY // EVERY)
-    ]
-    schema = {name: kind for name, kind in VEHICLE_STATES.items() if name != "vehicle_id"}
-    return pl.DataFrame(rows, {"number": pl.Int64(), **schema})

@@ -1,4 +1,4 @@
-"""Made-up samples of energy sites, as many as a benchmark needs and always the same."""
+"""Made-up samples of sites and cars, as many as a benchmark needs and always the same."""
 
 from datetime import UTC, date, datetime, timedelta
 from math import pi
@@ -6,7 +6,11 @@ from uuid import NAMESPACE_URL, uuid5
 
 import polars as pl
 
-from tessie_pipeline.domain.samples import ENERGY_STATES
+from tessie_pipeline.domain.samples import ENERGY_STATES, VEHICLE_STATES
+from tessie_pipeline.simulator.fleet import Fleet
+from tessie_pipeline.simulator.vehicle_answers import vehicle_data
+from tessie_pipeline.tesla.client import VEHICLE_DATA_ENDPOINTS
+from tessie_pipeline.tesla.vehicle_answers import decode_vehicle_data
 
 PACK_WH = 27_000.0
 
@@ -26,6 +30,25 @@ def energy_states(
     )
     grid = pl.DataFrame({"site_id": site_ids(sites)}).join(times.to_frame("timestamp"), how="cross")
     return _with_answers(_with_powers(grid)).select(ENERGY_STATES.names()).cast(ENERGY_STATES)
+
+
+def vehicle_states(vehicles: int, day: date, every: timedelta) -> pl.DataFrame:
+    """`VEHICLE_STATES` rows of simulated cars on a UTC day, as if they never slept."""
+    fleet = Fleet(sites=vehicles, vehicles=vehicles)
+    asked = frozenset(VEHICLE_DATA_ENDPOINTS)
+    start_s = datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
+    rows = [
+        {
+            "vehicle_id": uuid5(NAMESPACE_URL, car.vin).hex,
+            "is_stale": False,
+            **decode_vehicle_data(
+                vehicle_data(fleet, car, start_s + number * every.total_seconds(), asked, True)
+            ).row,
+        }
+        for car in fleet.cars
+        for number in range(timedelta(days=1) // every)
+    ]
+    return pl.DataFrame(rows, VEHICLE_STATES).filter(pl.col("timestamp").dt.date() == day)
 
 
 def _with_powers(grid: pl.DataFrame) -> pl.DataFrame:

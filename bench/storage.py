@@ -6,23 +6,19 @@ indexes and what is stored apart, from `pg_total_relation_size`.
 """
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta
-from uuid import NAMESPACE_URL, uuid5
+from datetime import date, timedelta
 
 import polars as pl
 import sqlalchemy as sa
 
 from bench.measure import Figure
-from bench.samples import energy_states
+from bench.samples import energy_states, vehicle_states
 from bench.scratch import Scratch
 from tessie_pipeline.domain.days import day_windows
 from tessie_pipeline.domain.downsample import days_of_hours, hours_of
 from tessie_pipeline.domain.flows import daily_totals, hourly_totals
 from tessie_pipeline.domain.live_intervals import intervals_from_samples
 from tessie_pipeline.domain.rollups import ENERGY_SERIES, VEHICLE_SERIES, Series
-from tessie_pipeline.domain.samples import VEHICLE_STATES
-from tessie_pipeline.simulator.fleet import Fleet
-from tessie_pipeline.simulator.vehicle_answers import vehicle_data
 from tessie_pipeline.store.archive import Archive
 from tessie_pipeline.store.archive_rows import rows_schema
 from tessie_pipeline.store.columns import metadata
@@ -30,8 +26,6 @@ from tessie_pipeline.store.energy_tables import energy_daily, energy_hourly, ene
 from tessie_pipeline.store.frames import copy_in, read_frame
 from tessie_pipeline.store.partitions import ensure_partitions
 from tessie_pipeline.store.tables import energy_sites
-from tessie_pipeline.tesla.client import VEHICLE_DATA_ENDPOINTS
-from tessie_pipeline.tesla.vehicle_answers import decode_vehicle_data
 
 SITES, CARS = 200, 20
 DAY, ONE_DAY = date(2026, 7, 1), timedelta(days=1)
@@ -46,7 +40,10 @@ def figures(scratch: Scratch, done: Callable[[], object]) -> list[Figure]:
     """Bytes per row beside those of a sample with its answer. `done` is called `STEPS` times."""
     of_sites = energy_states(SITES, DAY, days=1, every=EVERY)
     found = []
-    for series, samples in ((ENERGY_SERIES, of_sites), (VEHICLE_SERIES, _of_cars())):
+    for series, samples in (
+        (ENERGY_SERIES, of_sites),
+        (VEHICLE_SERIES, vehicle_states(CARS, DAY, EVERY)),
+    ):
         found += _figures(scratch, series, samples)
         done()
     return found + _energies(scratch, of_sites, found[0])
@@ -123,25 +120,6 @@ def _archived(scratch: Scratch, name: str) -> float:
     with Archive(str(scratch.home / "archive")).writing(name, DAY) as writer:
         writer.add(rows)
         return writer.publish().bytes / rows.height
-
-
-def _of_cars() -> pl.DataFrame:
-    """Every car's answers of the day, also those it would sleep through."""
-    fleet = Fleet(sites=CARS, vehicles=CARS)
-    asked = frozenset(VEHICLE_DATA_ENDPOINTS)
-    start_s = datetime.combine(DAY, time(), UTC).timestamp()
-    rows = [
-        {
-            "vehicle_id": uuid5(NAMESPACE_URL, car.vin).hex,
-            "is_stale": False,
-            **decode_vehicle_data(
-                vehicle_data(fleet, car, start_s + number * EVERY.total_seconds(), asked, True)
-            ).row,
-        }
-        for car in fleet.cars
-        for number in range(ONE_DAY // EVERY)
-    ]
-    return pl.DataFrame(rows, VEHICLE_STATES).filter(pl.col("timestamp").dt.date() == DAY)
 
 
 def _later(days: int, column: str = "timestamp") -> pl.Expr:
