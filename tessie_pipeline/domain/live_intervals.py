@@ -11,7 +11,7 @@ from datetime import timedelta
 import polars as pl
 
 from tessie_pipeline.domain.flows import INTERVAL_US
-from tessie_pipeline.domain.power_flows import EXCHANGES_WH, home_by_balance, split_flows
+from tessie_pipeline.domain.power_flows import home_by_balance, split_flows
 from tessie_pipeline.domain.samples import ENERGY_INTERVALS, UTC_TIME
 
 LIVE_STATUS = "live_status"
@@ -36,8 +36,13 @@ _TOTALS = {
     "home_wh": ("load_power_w", 1),
 }
 """Each total's power, and the sign of the part of it that counts."""
-_POWERS = tuple(dict.fromkeys(power for power, _ in _TOTALS.values()))
-_LINES = (*_POWERS, _SOC)
+_LINE_OF = {
+    "solar_wh": "solar_power_w",
+    "generator_wh": "generator_power_w",
+    "home_wh": "load_power_w",
+    "soc_pct": _SOC,
+}
+"""What is told by a line alone, on one side of zero only."""
 
 
 def intervals_from_samples(
@@ -63,20 +68,30 @@ def intervals_from_samples(
         return ENERGY_INTERVALS.to_frame()
     if _SOC not in samples.columns:
         samples = samples.with_columns(pl.lit(None, pl.Float64).alias(_SOC))
+    flat = _flat(samples)
+    lines = [_BATTERY, _GRID, *(line for line in _LINE_OF.values() if line not in flat)]
     sites = samples["site_id"].unique().sort()
     first_slot, slots = _slots(samples, longest_gap)
+    samples = samples.select("site_id", "timestamp", *lines)
     stretches = _stretches(samples, sites, slots * INTERVAL_US, longest_gap)
     number = pl.col("slot") - first_slot
     totals = (
-        _energies(_pieces(stretches))
+        _energies(_pieces(stretches, lines), lines)
         .group_by("slot")
         .agg(
             # Polars adds a group up in varying order; nine digits are the same each time.
-            pl.col(*_TOTALS, *EXCHANGES_WH).sum().fill_nan(None).clip(0).round(9),
-            pl.col("soc_pct").last(ignore_nulls=True).round(9),
+            pl.col("^.*_wh$").sum().fill_nan(None).clip(0).round(9),
+            # A pattern, since a flat line has no column.
+            pl.col("^soc_pct$").last(ignore_nulls=True).round(9),
             coverage=(pl.col("length_us").sum() * (1 / INTERVAL_US)).round(9),
         )
+        .collect()
         .sort("slot")
+        .with_columns(
+            pl.lit(flat[line], pl.Float64).alias(name)
+            for name, line in _LINE_OF.items()
+            if line in flat
+        )
         .with_columns(
             site_id=pl.lit(sites).gather(number // slots),
             timestamp=((first_slot + number % slots) * INTERVAL_US).cast(UTC_TIME),
@@ -84,7 +99,18 @@ def intervals_from_samples(
             source=pl.lit(LIVE_STATUS),
         )
     )
-    return split_flows(totals.collect(), has_exchanges=True).select(ENERGY_INTERVALS.names())
+    return split_flows(totals, has_exchanges=True).select(ENERGY_INTERVALS.names())
+
+
+def _flat(samples: pl.DataFrame) -> dict[str, float | None]:
+    """The lines of `_LINE_OF` of which no sample says anything, or all say zero, and which it is.
+
+    What they tell is the same, and takes no areas.
+    """
+    lines = samples.select(_LINE_OF.values()).get_columns()
+    unknown = {line.name: None for line in lines if line.null_count() == line.len()}
+    zero = {line.name: 0.0 for line in lines if not line.null_count() and (line == 0).all()}
+    return unknown | zero
 
 
 def _slots(samples: pl.DataFrame, longest_gap: timedelta) -> tuple[int, int]:
@@ -109,32 +135,32 @@ def _stretches(
     number = pl.col("site_id").cast(pl.Enum(sites)).to_physical().cast(pl.Int64)
     length_us = pl.col("end") - pl.col("start")
     return (
-        samples.lazy()
-        .select(
-            pl.col(_POWERS).fill_null(float("nan")),
-            _SOC,
+        samples.select(
+            pl.exclude("site_id", "timestamp", _SOC).fill_null(float("nan")),
+            pl.col(f"^{_SOC}$"),
             start=number * apart_us + pl.col("timestamp").to_physical(),
         )
         .sort("start")
-        .with_columns(pl.col(_LINES).shift(-1).name.suffix("_next"), end=pl.col("start").shift(-1))
+        .with_columns(
+            pl.exclude("start").shift(-1).name.suffix("_next"), end=pl.col("start").shift(-1)
+        )
         .filter((length_us > 0) & (length_us <= longest_gap // timedelta(microseconds=1)))
-        .collect()
     )
 
 
-def _pieces(stretches: pl.DataFrame) -> pl.DataFrame:
+def _pieces(stretches: pl.DataFrame, lines: list[str]) -> pl.DataFrame:
     """The stretches cut where intervals end, with the powers at either end of each piece.
 
     `slot` numbers the intervals. The pieces of one are in the order of time.
     """
-    rounds = [_first_pieces(stretches)]
-    while (rest := _rest(rounds[-1])).height:
-        rounds.append(_first_pieces(rest))
+    rounds = [_first_pieces(stretches, lines)]
+    while (rest := _rest(rounds[-1], lines)).height:
+        rounds.append(_first_pieces(rest, lines))
     # What is left of a stretch begins where an interval does, before all that begin in it.
     return pl.concat(reversed(rounds))
 
 
-def _first_pieces(stretches: pl.DataFrame) -> pl.DataFrame:
+def _first_pieces(stretches: pl.DataFrame, lines: list[str]) -> pl.DataFrame:
     """The stretches with `stop` [us], where their first interval ends or they do."""
     start, slot = pl.col("start"), pl.col("start") // INTERVAL_US
     part = (pl.col("stop") - start) / (pl.col("end") - start)
@@ -142,38 +168,37 @@ def _first_pieces(stretches: pl.DataFrame) -> pl.DataFrame:
         stretches.lazy()
         .with_columns(slot=slot, stop=pl.min_horizontal((slot + 1) * INTERVAL_US, "end"))
         .with_columns(
-            *(_between(_from(name), _next(name), part).alias(f"{name}_to") for name in _LINES),
+            *(_between(_from(name), _next(name), part).alias(f"{name}_to") for name in lines),
             length_us=pl.col("stop") - start,
         )
         .collect()
     )
 
 
-def _rest(pieces: pl.DataFrame) -> pl.DataFrame:
+def _rest(pieces: pl.DataFrame, lines: list[str]) -> pl.DataFrame:
     """What is left of the stretches behind their first pieces."""
     return (
         pieces.lazy()
         .filter(pl.col("stop") < pl.col("end"))
-        .with_columns(*(_to(name).alias(name) for name in _LINES), start="stop")
+        .with_columns(*(_to(name).alias(name) for name in lines), start="stop")
         .collect()
     )
 
 
-def _energies(pieces: pl.DataFrame) -> pl.LazyFrame:
+def _energies(pieces: pl.DataFrame, lines: list[str]) -> pl.LazyFrame:
     """What the pieces hold [Wh], and what was exchanged in those that had to be parted for it."""
-    measured = _measured(pieces.lazy(), _POWERS)
-    energies = measured.select(
+    powers = [line for line in lines if line != _SOC]
+    totals = {total: of for total, of in _TOTALS.items() if of[0] in powers}
+    soc = [pl.coalesce(_to(_SOC), _from(_SOC)).alias("soc_pct")] if _SOC in lines else []
+    energies = _measured(pieces.lazy(), powers).select(
         "slot",
         "length_us",
-        *(_energy_wh(power, sign).alias(total) for total, (power, sign) in _TOTALS.items()),
+        *(_energy_wh(power, sign).alias(total) for total, (power, sign) in totals.items()),
         *_exchanged_wh(),
-        soc_pct=pl.coalesce(_to(_SOC), _from(_SOC)),
+        *soc,
     )
-    parted = (
-        _measured(part, (_BATTERY, _GRID)).select("slot", *_exchanged_wh())
-        for part in _parted_where_level(pieces)
-    )
-    return pl.concat([energies, *parted], how="diagonal")
+    parted = _measured(_parted_where_level(pieces), (_BATTERY, _GRID))
+    return pl.concat([energies, parted.select("slot", *_exchanged_wh())], how="diagonal")
 
 
 def _measured(pieces: pl.LazyFrame, powers: Iterable[str]) -> pl.LazyFrame:
@@ -213,7 +238,7 @@ def _exchanged_wh() -> list[pl.Expr]:
     return [pl.when(is_so).then(exchanged).otherwise(0.0).alias(to) for to, is_so in given.items()]
 
 
-def _parted_where_level(pieces: pl.DataFrame) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+def _parted_where_level(pieces: pl.DataFrame) -> pl.LazyFrame:
     """Both parts of the pieces in which the powers of battery and grid cross."""
     first, last = _lead(_from), _lead(_to)
     ends = (end(name) for name in (_BATTERY, _GRID) for end in (_from, _to))
@@ -222,18 +247,16 @@ def _parted_where_level(pieces: pl.DataFrame) -> tuple[pl.LazyFrame, pl.LazyFram
         .filter(first * last < 0)
         .select("slot", "length_us", *ends, part=first / (first - last))
         .collect()
-        .lazy()
     )
     part, length_us = pl.col("part"), pl.col("length_us")
     level = _between(_from(_BATTERY), _to(_BATTERY), part)
-    return (
-        crossing.with_columns(
-            *(level.alias(f"{name}_to") for name in (_BATTERY, _GRID)), length_us=part * length_us
-        ),
-        crossing.with_columns(
-            *(level.alias(name) for name in (_BATTERY, _GRID)), length_us=(1 - part) * length_us
-        ),
+    before = crossing.with_columns(
+        *(level.alias(f"{name}_to") for name in (_BATTERY, _GRID)), length_us=part * length_us
     )
+    after = crossing.with_columns(
+        *(level.alias(name) for name in (_BATTERY, _GRID)), length_us=(1 - part) * length_us
+    )
+    return pl.concat([before, after]).lazy()
 
 
 def _lead(end: Callable[[str], pl.Expr]) -> pl.Expr:

@@ -186,6 +186,24 @@ def test_a_site_without_a_generator_need_not_say_so() -> None:
     assert (row["home_wh"], row["solar_to_grid_wh"]) == pytest.approx((5, 5))
 
 
+@pytest.mark.parametrize("said", [0.0, None])
+def test_what_is_zero_or_unknown_all_the_time_is_so_beside_others_too(said: float | None) -> None:
+    rows = [
+        {"minute": n, "solar": said, "generator": said, "soc": said, "load": said, "grid": 60.0}
+        for n in range(11)
+    ]
+    home = intervals_from_samples(samples(*rows))
+    cabin = samples(
+        *({"minute": n, "solar": 9, "generator": 9, "soc": 9, "load": 9} for n in range(11)),
+        site="cabin",
+    )
+    both = intervals_from_samples(pl.concat([samples(*rows), cabin]))
+    assert both["site_id"].to_list() == ["cabin", "cabin", "home", "home"]
+    assert_frame_equal(both.filter(pl.col("site_id") == "home"), home, check_exact=True)
+    told = ["solar_wh", "generator_wh", "soc_pct"]
+    assert home.select(told).rows() == [(said, said, said)] * 2
+
+
 def test_solar_below_zero_counts_as_none() -> None:
     (row,) = found(*({"minute": n, "solar": -12, "grid": 600} for n in range(6)))
     assert (row["solar_wh"], row["home_wh"]) == pytest.approx((0, 50))
