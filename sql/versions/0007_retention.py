@@ -513,6 +513,12 @@ def upgrade() -> None:
             nullable=False,
             comment="When it was dropped (UTC).",
         ),
+        sa.Column(
+            "restored_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="When all its archived rows came back for a while (UTC); null if not.",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("retention_log_pkey")),
         comment="One row per partition that was dropped, with the proof of what became of its rows. A day has several if samples came late.",
     )

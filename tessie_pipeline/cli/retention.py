@@ -40,23 +40,23 @@ def run(console: Console, environment: Environment, *, is_for_real: bool) -> Non
     Raises:
         CliError: the settings contradict themselves, or a partition could not be dropped.
     """
-    from tessie_pipeline.orchestration.retention import carry_out
+    from tessie_pipeline.orchestration.retention import carry_out, rebuilds
 
     database, settings = environment.database, environment.settings
-    failed = 0
+    outcomes = []
     for is_of_samples in (True, False):  # a month of hours can go once its samples have
         steps = [step for step in _plan(environment) if step.is_of_samples == is_of_samples]
         for outcome in carry_out(database, settings, steps, is_trial=not is_for_real):
+            outcomes.append(outcome)
             name, retired = outcome.step.partition.name, outcome.retired
             if retired is None:
-                failed += 1
                 console.print(f"{name}: {outcome.error}", style="red", markup=False)
                 continue
             became = f"{retired.rollup_rows:,} {'hours' if is_of_samples else 'days'}"
             archived = f", {decimal(retired.file.bytes)} archived" if retired.file else ""
             console.print(
                 f"{name}: {retired.rows:,} rows became {became}, {decimal(retired.bytes)} freed"
-                f"{archived}",
+                f"{archived}{', came late' if retired.is_news else ''}",
                 highlight=False,
             )
         for step in steps:
@@ -64,6 +64,11 @@ def run(console: Console, environment: Environment, *, is_for_real: bool) -> Non
                 console.print(f"{step.partition.name} waits: {step.waits_for[0]}", markup=False)
     if not is_for_real:
         console.print("This was a trial: nothing has changed. To drop: tessie retention run --drop")
+    elif commands := rebuilds(outcomes):
+        console.print("Some came late, and nothing that is derived knows of it until this is run:")
+        for command in commands:
+            console.print(command, soft_wrap=True, highlight=False)
+    failed = sum(outcome.retired is None for outcome in outcomes)
     if failed:
         raise CliError(f"{failed} partitions were left as they were")
 

@@ -14,6 +14,12 @@ CHANGES = pl.Schema({"vehicle_id": pl.String(), "first": UTC_TIME, "last": UTC_T
 WINDOWS = pl.Schema({"vehicle_id": pl.String(), "start": UTC_TIME, "end": UTC_TIME})
 """One row per vehicle: null is from the first sample on, or up to the last."""
 
+READ_WINDOWS = pl.Schema({**WINDOWS, "read_from": UTC_TIME})
+"""`WINDOWS`, and from when on samples are read for them.
+
+That is before the start where no sample parts: what begins in a window is told by what was before.
+"""
+
 
 def windows_between(samples: pl.DataFrame, changes: pl.DataFrame, parts: pl.Expr) -> pl.DataFrame:
     """The `WINDOWS` from the last parting sample before the changes to the first one after them.

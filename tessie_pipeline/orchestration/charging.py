@@ -17,6 +17,7 @@ from tessie_pipeline.domain.charging_frames import CHARGING_SESSIONS
 from tessie_pipeline.domain.charging_readings import SAMPLE_COLUMNS
 from tessie_pipeline.domain.connectors import SEEN, connected, measured_by_connectors
 from tessie_pipeline.domain.places import located
+from tessie_pipeline.domain.rollups import ENERGY_SERIES
 from tessie_pipeline.domain.samples import UTC_TIME
 from tessie_pipeline.orchestration.derivation import begun_in, derive_marked, label_edited
 from tessie_pipeline.orchestration.metadata import table_metadata
@@ -29,6 +30,7 @@ from tessie_pipeline.store.charging import (
     charging_figures,
     read_capacities,
     read_connected,
+    read_connected_sessions,
     read_sessions,
     refresh_capacities,
     replace_sessions,
@@ -36,6 +38,7 @@ from tessie_pipeline.store.charging import (
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.places import read_places
 from tessie_pipeline.store.registries import read_vins
+from tessie_pipeline.store.retention import gone_days
 from tessie_pipeline.store.sample_changes import mark
 from tessie_pipeline.store.vehicle_samples import read_samples, sampled_spans
 from tessie_pipeline.tesla.wall_connectors import decode_wall_connectors
@@ -123,7 +126,7 @@ def label_sessions(database: Database) -> None:
 
 def _derive(connection: adbc.Connection, windows: pl.DataFrame) -> pl.DataFrame:
     """Replace the plug-ins of the windows, in the caller's transaction; returns `REPLACED`."""
-    samples = read_samples(connection, windows, SAMPLE_COLUMNS)
+    samples = read_samples(connection, windows.with_columns(start="read_from"), SAMPLE_COLUMNS)
     found = detect(samples, read_capacities(connection))
     charging = Charging(
         begun_in(windows, found.sessions, "started_at"),
@@ -135,6 +138,7 @@ def _derive(connection: adbc.Connection, windows: pl.DataFrame) -> pl.DataFrame:
     seen = _seen(connection, charging.sessions)
     connectors = connected(charging.sessions, seen)
     charging = measured_by_connectors(charging, connectors, seen)
+    charging, connectors = _as_connectors_told(connection, charging, connectors, windows)
     sessions = pl.concat([charging.sessions, connectors], how="horizontal")
     labels = located(sessions, read_places(connection)).select(*LABELS, "connector_live_kwh")
     replace_sessions(connection, charging, labels, windows)
@@ -153,6 +157,49 @@ def _seen(connection: adbc.Connection, sessions: pl.DataFrame) -> pl.DataFrame:
     answers, _ = decode_wall_connectors(read_connected(connection, sessions))
     vins = read_vins(connection)
     return answers.drop_nulls("vin").join(vins, on="vin").select(SEEN.names())
+
+
+def _as_connectors_told(
+    connection: adbc.Connection,
+    charging: Charging,
+    connectors: pl.DataFrame,
+    windows: pl.DataFrame,
+) -> tuple[Charging, pl.DataFrame]:
+    """The plug-ins, but as they are stored where the answers of wall connectors are gone by now.
+
+    They are only if they still end where they did.
+
+    Args:
+        connection: the transaction.
+        charging: what is known without these answers.
+        connectors: `CONNECTED` of its plug-ins, in their order.
+        windows: `WINDOWS` in which the plug-ins begin.
+    """
+    gone = pl.DataFrame({"day": gone_days(connection, ENERGY_SERIES)}, {"day": pl.Date()})
+    if gone.is_empty():
+        return charging, connectors
+    stored, told = read_connected_sessions(connection, windows)
+    found = pl.concat([charging.sessions, connectors], how="horizontal")
+    known = (
+        pl.concat([stored.sessions, told], how="horizontal")
+        .join(found, on=["vehicle_id", "started_at", "ended_by"], how="semi")
+        .with_columns(first=pl.col("started_at").dt.date(), last=pl.col("ended_by").dt.date())
+        .sort("last")
+        .join_asof(gone, left_on="last", right_on="day")
+        .filter(pl.col("day") >= pl.col("first"))
+        .select(found.columns)
+    )
+    keys = known.select("vehicle_id", "started_at", session_started_at="started_at")
+
+    def with_known(own: pl.DataFrame, its: pl.DataFrame, key: list[str]) -> pl.DataFrame:
+        return pl.concat([own.join(keys, on=key, how="anti"), its.join(keys, on=key, how="semi")])
+
+    sessions = with_known(found, known, ["vehicle_id", "started_at"])
+    return Charging(
+        sessions.select(charging.sessions.columns),
+        with_known(charging.segments, stored.segments, SESSION_KEY),
+        with_known(charging.pieces, stored.pieces, SESSION_KEY),
+    ), sessions.select(connectors.columns)
 
 
 def _changed(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:

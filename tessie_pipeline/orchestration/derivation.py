@@ -12,7 +12,12 @@ import adbc_driver_postgresql.dbapi as adbc
 import polars as pl
 import sqlalchemy as sa
 
-from tessie_pipeline.domain.sample_windows import CHANGES, WINDOWS, windows_between
+from tessie_pipeline.domain.sample_windows import (
+    CHANGES,
+    READ_WINDOWS,
+    WINDOWS,
+    windows_between,
+)
 from tessie_pipeline.domain.samples import UTC_TIME
 from tessie_pipeline.store.bases import basis_of, keep_basis, last_basis
 from tessie_pipeline.store.database import Database
@@ -50,8 +55,8 @@ def derive_marked(
         table: what is derived; it has the bounds of its starts and ends.
         columns: of `VEHICLE_STATES`, what `parts` takes.
         parts: which samples part what is before them from what is after.
-        derive: replaces what begins in the `WINDOWS` of a batch, in the transaction it is given,
-            while no other run writes to the table.
+        derive: replaces what begins in the `READ_WINDOWS` of a batch, in the transaction it is
+            given, while no other run writes to the table.
     """
     with database.frames() as connection:
         marks = read_marks(connection, reader)
@@ -103,11 +108,12 @@ def changed_windows(
     columns: Sequence[str],
     parts: pl.Expr,
 ) -> pl.DataFrame:
-    """The `WINDOWS` in which has to be derived anew what the changes may have changed.
+    """The `READ_WINDOWS` in which has to be derived anew what the changes may have changed.
 
     A window without an end lasts to the last sample, which is `newest`, one without a start is from
-    the first, `oldest`. What came from samples that are gone stays: a window begins after it, and
-    there is none while it goes on.
+    the first, `oldest`. What came from samples that are gone stays: a window begins after it and
+    with a sample that is left, and there is none while it goes on. Samples that came late for days
+    that are gone change nothing.
 
     Args:
         connection: the transaction.
@@ -119,11 +125,14 @@ def changed_windows(
     spans = sampled_spans(connection, changes["vehicle_id"].to_list()).rename(
         {"first": "oldest", "last": "newest"}
     )
-    open_ones, reach = changes.select(CHANGES.names()), FIRST_LOOK
-    done = [pl.DataFrame(schema={**WINDOWS, "oldest": UTC_TIME, "newest": UTC_TIME})]
+    known = changes.join(spans, on="vehicle_id").filter(pl.col("last") >= pl.col("oldest"))
+    open_ones, reach = known.select(CHANGES.names()), FIRST_LOOK
+    done = [pl.DataFrame(schema={**WINDOWS, **{name: UTC_TIME for name in spans.columns[1:]}})]
     while not open_ones.is_empty():
-        around = open_ones.select(
-            "vehicle_id", start=pl.col("first") - reach, end=pl.col("last") + reach
+        around = open_ones.join(spans, on="vehicle_id").select(
+            "vehicle_id",
+            start=pl.max_horizontal(pl.col("first") - reach, "oldest"),
+            end=pl.col("last") + reach,
         )
         samples = read_samples(connection, around, ["vehicle_id", "timestamp", *columns])
         found = (
@@ -139,20 +148,28 @@ def changed_windows(
         reach *= 4
     windows = pl.concat(done)
     kept = kept_spans(connection, table, windows.filter(pl.col("start").is_null()))
+    is_cut = pl.any_horizontal(pl.col("kept_until", "gone_until").is_not_null())
+    after_kept = pl.when(is_cut).then(pl.max_horizontal("kept_until", "oldest"))
     return (
         windows.join(kept, on="vehicle_id", how="left")
         .filter(~pl.col("goes_on").fill_null(False))
-        .select("vehicle_id", pl.coalesce("start", "kept_until"), "end", "oldest", "newest")
+        .select(
+            "vehicle_id",
+            pl.coalesce("start", after_kept),
+            "end",
+            "newest",
+            read_from=pl.coalesce("start", "oldest"),
+        )
     )
 
 
 def in_batches(windows: pl.DataFrame) -> Iterator[pl.DataFrame]:
     """Changed windows in batches of at most `VEHICLE_DAYS_AT_ONCE`, a vehicle at least."""
-    days = (pl.coalesce("end", "newest") - pl.coalesce("start", "oldest")).dt.total_days() + 1
+    days = (pl.coalesce("end", "newest") - pl.col("read_from")).dt.total_days() + 1
     batch = (days.cum_sum() - 1) // VEHICLE_DAYS_AT_ONCE
     batched = windows.sort("vehicle_id").with_columns(batch=batch)
     for _, part in batched.group_by("batch", maintain_order=True):
-        yield part.select(WINDOWS.names())
+        yield part.select(READ_WINDOWS.names())
 
 
 def begun_in(windows: pl.DataFrame, rows: pl.DataFrame, start: str) -> pl.DataFrame:

@@ -79,7 +79,7 @@ def label_drives(database: Database, zone: str) -> None:
 
 
 def _derive(connection: adbc.Connection, windows: pl.DataFrame, zone: str) -> int:
-    samples = read_samples(connection, windows, SAMPLE_COLUMNS)
+    samples = read_samples(connection, windows.with_columns(start="read_from"), SAMPLE_COLUMNS)
     found = begun_in(windows, find_drives(samples, read_capacities(connection)), "started_at")
     places, rules = read_places(connection), read_driver_rules(connection)
     replace_drives(

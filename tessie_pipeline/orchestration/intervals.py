@@ -22,6 +22,7 @@ from tessie_pipeline.domain.findings import Finding
 from tessie_pipeline.domain.flows import CALENDAR_HISTORY, intervals_from_history
 from tessie_pipeline.domain.interval_sources import best_intervals, intervals_from_power
 from tessie_pipeline.domain.live_intervals import LONGEST_GAP, intervals_from_samples
+from tessie_pipeline.domain.rollups import ENERGY_SERIES
 from tessie_pipeline.domain.samples import ENERGY_INTERVALS, ENERGY_STATES
 from tessie_pipeline.orchestration.energy_checks import Findings
 from tessie_pipeline.store.attribution import price_again
@@ -29,6 +30,7 @@ from tessie_pipeline.store.dirty_days import OF_INTERVALS, mark_days
 from tessie_pipeline.store.energy_intervals import keep_better
 from tessie_pipeline.store.energy_tables import energy_intervals
 from tessie_pipeline.store.history import read_answers
+from tessie_pipeline.store.retention import gone_days
 from tessie_pipeline.store.site_rows import read_site_rows, read_site_rows_ahead
 from tessie_pipeline.store.tables import energy_states
 from tessie_pipeline.tesla.answers import Rejected
@@ -145,9 +147,15 @@ def read_samples(
 
 
 def _intervals_of_samples(connection: adbc.Connection, days: pl.DataFrame) -> pl.DataFrame:
-    """What our samples say of the days."""
+    """What our samples say of the days.
+
+    Of days that are gone they say less than what came late for them was to add to.
+    """
+    is_gone = pl.col("timestamp").dt.date().is_in(gone_days(connection, ENERGY_SERIES))
     found = (
-        in_their_days(intervals_from_samples(samples), own).select(ENERGY_INTERVALS.names())
+        in_their_days(intervals_from_samples(samples.filter(~is_gone)), own).select(
+            ENERGY_INTERVALS.names()
+        )
         for own, samples in read_samples(connection, days)
     )
     return pl.concat([ENERGY_INTERVALS.to_frame(), *found])

@@ -6,7 +6,7 @@ here: how a partition goes (`store/retiring.py`).
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import dagster as dg
 import sqlalchemy as sa
@@ -30,6 +30,7 @@ from tessie_pipeline.store.retention_plan import Step, old_hours, old_samples
 from tessie_pipeline.store.retiring import ProofError, Retired, retire_hours, retire_samples
 from tessie_pipeline.store.rollups import RollupError
 
+DAY = timedelta(days=1)
 DAYS_AHEAD = 2
 """No poll has to make its partition then; more of them would slow readers of the newest rows."""
 
@@ -49,6 +50,25 @@ class Outcome:
     step: Step
     retired: Retired | None = None
     error: str | None = None
+
+
+def rebuilds(outcomes: Sequence[Outcome]) -> list[str]:
+    """What lets charges, drives and energy know the samples that came late, as commands.
+
+    Days that were brought back to be derived from again are not among them.
+    """
+    days: dict[str, list[date]] = {}
+    for outcome in outcomes:
+        if outcome.retired is not None and outcome.retired.is_news:
+            days.setdefault(outcome.step.table, []).append(outcome.step.partition.start)
+    commands = []
+    if late := days.get(VEHICLE_SERIES.name):
+        commands += [f"tessie rebuild {what} --from {min(late)}" for what in ("sessions", "drives")]
+    if late := days.get(ENERGY_SERIES.name):
+        # Local days begin up to a day before that of UTC, and end up to a day after it.
+        start, end = min(late) - DAY, max(late) + 2 * DAY
+        commands.append(f"tessie rebuild energy --from {start} --to {end}")
+    return commands
 
 
 def plan(database: Database, settings: Settings, now: datetime) -> list[Step]:
@@ -193,6 +213,8 @@ def _carried_out(
             "rows_written": sum(one.rollup_rows for one in retired),
             "bytes_freed": sum(one.bytes for one in retired),
             "bytes_archived": sum(file.bytes for file in files),
+            "came_late": [str(one.partition.start) for one in retired if one.is_news],
+            "to_be_rebuilt": rebuilds(outcomes),
         },
         check_results=[
             dg.AssetCheckResult(

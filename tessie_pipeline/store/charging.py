@@ -9,7 +9,12 @@ import polars as pl
 import sqlalchemy as sa
 
 from tessie_pipeline.domain.charging import CAPACITIES, Charging, usable_capacities
-from tessie_pipeline.domain.charging_frames import CHARGING_SESSIONS
+from tessie_pipeline.domain.charging_frames import (
+    CHARGING_PIECES,
+    CHARGING_SEGMENTS,
+    CHARGING_SESSIONS,
+)
+from tessie_pipeline.domain.rollups import ENERGY_SERIES
 from tessie_pipeline.domain.samples import ENERGY_STATES, UTC_TIME
 from tessie_pipeline.store.charging_tables import (
     charging_pieces,
@@ -18,6 +23,7 @@ from tessie_pipeline.store.charging_tables import (
 )
 from tessie_pipeline.store.derived import in_windows, merge_rows, replace_rows
 from tessie_pipeline.store.frames import as_rows, execute, read_frame
+from tessie_pipeline.store.retention import gone_days
 from tessie_pipeline.store.tables import energy_states, vehicles
 
 LABELS = pl.Schema(
@@ -54,6 +60,9 @@ LOCATED_FROM = pl.Schema(
 STAYS = pl.Schema({"site_id": pl.String(), "ended_after": UTC_TIME, "ended_by": UTC_TIME})
 """At which site a stored session was until now, and between which samples it ended."""
 
+CONNECTED = pl.Schema({"connector_site_id": pl.String(), "connector_live_kwh": pl.Float64()})
+"""What wall connectors said of a stored session."""
+
 _KEY = ["vehicle_id", "started_at"]
 
 
@@ -64,6 +73,37 @@ def read_sessions(connection: adbc.Connection, windows: pl.DataFrame) -> pl.Data
         in_windows(windows, c.vehicle_id, c.started_at)
     )
     return read_frame(connection, query.order_by(c.vehicle_id, c.started_at), CHARGING_SESSIONS)
+
+
+def read_connected_sessions(
+    connection: adbc.Connection, windows: pl.DataFrame
+) -> tuple[Charging, pl.DataFrame]:
+    """What is stored of sessions that begin in the windows and that a wall connector told of.
+
+    Args:
+        connection: the transaction.
+        windows: `WINDOWS`.
+
+    Returns:
+        The sessions with their segments and pieces, and the `CONNECTED` of the sessions, in order.
+    """
+    s = charging_sessions.c
+    is_it = (in_windows(windows, s.vehicle_id, s.started_at), s.connector_site_id.is_not(None))
+    schema = pl.Schema({**CHARGING_SESSIONS, **CONNECTED})
+    found = read_frame(connection, sa.select(*(s[name] for name in schema)).where(*is_it), schema)
+
+    def of_them(table: sa.Table, columns: pl.Schema) -> pl.DataFrame:
+        c = table.c
+        is_theirs = (c.vehicle_id == s.vehicle_id, c.session_started_at == s.started_at)
+        query = sa.select(*(c[name] for name in columns)).where(*is_it, *is_theirs)
+        return read_frame(connection, query, columns)
+
+    stored = Charging(
+        found.select(CHARGING_SESSIONS.names()),
+        of_them(charging_segments, CHARGING_SEGMENTS),
+        of_them(charging_pieces, CHARGING_PIECES),
+    )
+    return stored, found.select(CONNECTED.names())
 
 
 def replace_sessions(
@@ -149,7 +189,7 @@ def refresh_capacities(connection: adbc.Connection, windows: pl.DataFrame) -> li
 
 
 def read_connected(connection: adbc.Connection, sessions: pl.DataFrame) -> pl.DataFrame:
-    """What sites said of their wall connectors while sessions lasted.
+    """What sites said of their wall connectors while sessions lasted, but on days that are gone.
 
     Args:
         connection: the transaction.
@@ -165,7 +205,7 @@ def read_connected(connection: adbc.Connection, sessions: pl.DataFrame) -> pl.Da
     if sessions.is_empty():
         return schema.to_frame()
     first, ended_at = sessions["started_at"].min(), sessions["ended_at"]
-    return read_frame(
+    answers = read_frame(
         connection,
         query.where(
             c.timestamp >= first,
@@ -174,6 +214,8 @@ def read_connected(connection: adbc.Connection, sessions: pl.DataFrame) -> pl.Da
         ),
         schema,
     )
+    gone = gone_days(connection, ENERGY_SERIES)
+    return answers.filter(~pl.col("timestamp").dt.date().is_in(gone))
 
 
 def charging_figures(connection: sa.Connection) -> dict[str, int | float]:

@@ -11,7 +11,7 @@ from tessie_pipeline.domain.rollups import Series
 from tessie_pipeline.store.archive import Archive
 from tessie_pipeline.store.columns import metadata
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.retention import dropped_partitions
+from tessie_pipeline.store.retention import dropped_partitions, note_restored
 from tessie_pipeline.store.writes import write_new
 
 
@@ -37,4 +37,5 @@ def restore(
             samples = archive.read_day(series.name, day)
             with database.frames() as connection:
                 write_new(connection, metadata.tables[series.name], samples)
+                note_restored(connection, series, day)
             yield day

@@ -115,6 +115,24 @@ def dropped_partitions(connection: adbc.Connection, table: str) -> dict[date, bo
     return dict(read_frame(connection, query.group_by(c.start), schema).iter_rows())
 
 
+def gone_days(connection: adbc.Connection, series: Series) -> list[date]:
+    """The days (UTC) that were dropped and have not come back as a whole since, in order.
+
+    What Postgres has of them came late: what was derived has known more than that.
+    """
+    c = retention_log.c
+    is_gone = (c.series == series.name, c.restored_at.is_(None))
+    query = sa.select(c.start).where(*is_gone).distinct().order_by(c.start)
+    return read_frame(connection, query, pl.Schema({"start": pl.Date()}))["start"].to_list()
+
+
+def note_restored(connection: adbc.Connection, series: Series, day: date) -> None:
+    """Note that a dropped day (UTC) has come back as a whole, as often as it was dropped so far."""
+    c = retention_log.c
+    is_it = (c.series == series.name, c.start == day)
+    execute(connection, sa.update(retention_log).values(restored_at=sa.func.now()).where(*is_it))
+
+
 def read_waits(connection: adbc.Connection, series: Series, days: Sequence[date]) -> pl.DataFrame:
     """Which of the days (UTC) have to stay with all their samples, as `WAITS`.
 

@@ -24,7 +24,7 @@ from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.day_samples import DAY, DaySamples, midnight
 from tessie_pipeline.store.frames import ahead, execute, read_frame
 from tessie_pipeline.store.partitions import drop_partition, lock_writes
-from tessie_pipeline.store.retention import dropped_partitions
+from tessie_pipeline.store.retention import dropped_partitions, gone_days
 from tessie_pipeline.store.rollup_tables import retention_log
 from tessie_pipeline.store.rollups import read_clocks, rewrite_rollup
 
@@ -50,6 +50,8 @@ class Retired:
         bytes: its size with its indexes.
         rollup_rows: how many hours or days were written.
         file: where its rows are in the archive; None if they are not.
+        is_news: whether its samples came late, so that what is derived does not know them, and
+            could be derived again from the archive.
     """
 
     partition: Partition
@@ -57,6 +59,7 @@ class Retired:
     bytes: int
     rollup_rows: int
     file: ArchivedFile | None = None
+    is_news: bool = False
 
 
 def retire_samples(
@@ -99,7 +102,9 @@ def retire_samples(
         rows, size = _measure(connection, partition, gathered.rows)
         store = _replace_hours if samples.is_made_anew else _add_hours
         written = store(samples, gathered.hours, clocks)
-        retired = Retired(partition, rows, size, written, gathered.file)
+        is_late = partition.start in gone_days(connection, series)
+        is_news = is_late and archive is not None and samples.dropped[partition.start]
+        retired = Retired(partition, rows, size, written, gathered.file, is_news)
         _log(connection, table.name, retired, gathered.checksum)
         drop_partition(connection, table, partition)
         return retired

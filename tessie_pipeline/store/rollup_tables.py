@@ -104,6 +104,7 @@ retention_log = sa.Table(
     text("archive_sha256", "SHA-256 of the file."),
     number("duration_s", "How long it took, s.", nullable=False),
     time("dropped_at", "When it was dropped (UTC).", nullable=False, server_default=sa.func.now()),
+    time("restored_at", "When all its archived rows came back for a while (UTC); null if not."),
     sa.Index(None, "series", "start"),
     comment="One row per partition that was dropped, with the proof of what became of its rows. A "
     "day has several if samples came late.",

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
-from tessie_pipeline.domain.rollups import ALL_SERIES
+from tessie_pipeline.domain.rollups import ALL_SERIES, VEHICLE_SERIES
 from tessie_pipeline.store.columns import metadata
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.frames import read_frame
@@ -144,6 +144,37 @@ def test_a_part_that_is_built_again_is_as_it_was(tessie: Tessie, homes: Database
     assert "new" in again.stdout
 
     assert_same(rows_of(homes, OF_CARS), before)
+
+
+def test_samples_that_come_late_are_told_with_what_lets_charges_know_of_them(
+    tessie: Tessie, homes: Database
+) -> None:
+    """Of each car the first sample of 4 March, and of the homes none, comes late."""
+    day = pl.col("timestamp").dt.date() == FIRST + timedelta(days=2)
+    samples = HOUSEHOLD.samples(VEHICLE_SERIES).drop("arrives").filter(day)
+    late = samples.sort("timestamp").unique("vehicle_id", keep="first")
+    execute(
+        homes,
+        *(
+            f"delete from vehicle_states where vehicle_id = '{car}' and timestamp = '{time}'"  # noqa: S608
+            for car, time in late.select("vehicle_id", "timestamp").rows()
+        ),
+    )
+    in_time = run(tessie, homes, "retention", "run", "--drop").stdout
+    assert "came late" not in in_time
+    with homes.frames() as connection:
+        add_states(connection, metadata.tables["vehicle_states"], late)
+    assert "waits: samples of" in run(tessie, homes, "retention", "run", "--drop").stdout
+    derive(homes, LATER)
+
+    said = run(tessie, homes, "retention", "run", "--drop").stdout
+    assert "vehicle_states_2026_03_04: 2 rows became" in said
+    assert "came late" in said
+    assert "tessie rebuild sessions --from 2026-03-04" in said
+    assert "tessie rebuild drives --from 2026-03-04" in said
+    assert "tessie rebuild energy" not in said
+    assert run(tessie, homes, "rebuild", "sessions", "--from", "2026-03-04").returncode == 0
+    assert "came late" not in run(tessie, homes, "retention", "run", "--drop").stdout
 
 
 def test_energy_is_computed_again_from_the_archive(tessie: Tessie, homes: Database) -> None:

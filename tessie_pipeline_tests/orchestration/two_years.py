@@ -127,7 +127,8 @@ class Years:
     def live(self) -> Seen:
         """Let all days go by, and compute at the end what is made of all samples.
 
-        Samples of days that are dropped already change nothing that is derived, here nor there.
+        Samples of days that are dropped already change nothing that is derived: they come where
+        samples are dropped as any do, and to the other database once all is derived.
         """
         household, seen = self.course.household, Seen()
         for database in (self.kept, self.thinned):
@@ -138,10 +139,11 @@ class Years:
                 add(database, self.in_time, day)
             if number % self.course.derived_every == 0:
                 derive(self.thinned, _night_after(day))
-            add_unmarked(self.thinned, self.too_late, day)
+            add(self.thinned, self.too_late, day)
             self._thin(_night_after(day), seen)
         last = household.first + (household.days - 1) * DAY
         derive(self.thinned, _night_after(last))
+        self._thin(_night_after(last), seen)  # what came late and waited for that
         derive(self.kept, _night_after(last))
         for rows in self.too_late.values():
             for day in rows["arrives"].unique().sort():

@@ -1,16 +1,25 @@
 """Stored samples of vehicles by windows of their own."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 import pytest
+import sqlalchemy as sa
 
+from tessie_pipeline.domain.rollups import VEHICLE_SERIES
 from tessie_pipeline.domain.sample_windows import WINDOWS
 from tessie_pipeline.domain.samples import UTC_TIME
 from tessie_pipeline.store import tables
 from tessie_pipeline.store.database import Database
+from tessie_pipeline.store.retention import gone_days, note_restored
+from tessie_pipeline.store.rollup_tables import (
+    retention_log,
+    vehicle_states_daily,
+    vehicle_states_hourly,
+)
 from tessie_pipeline.store.states import add_states
 from tessie_pipeline.store.vehicle_samples import read_samples, sampled_spans
+from tessie_pipeline.store.writes import write_new
 
 ADA, OTTO = "0a" * 16, "0b" * 16
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -80,7 +89,57 @@ def test_spans_are_those_of_vehicles_that_have_samples(sampled: Database) -> Non
     with sampled.frames() as connection:
         spans = sampled_spans(connection, [ADA, "0c" * 16])
 
-    assert spans.rows() == [(ADA, at(0), at(71))]
+    assert spans.rows() == [(ADA, at(0), at(71), None)]
+
+
+@pytest.mark.parametrize(
+    ("dropped", "restored", "expected"),
+    [
+        ([1], [], {ADA: (12, 71, 12), OTTO: (0, 71, None)}),
+        ([1, 2], [], {ADA: (36, 71, 36), OTTO: (0, 71, None)}),
+        ([2], [], {ADA: (36, 71, 36), OTTO: (0, 71, None)}),
+        ([1, 2], [2], {ADA: (12, 71, 12), OTTO: (0, 71, None)}),
+        ([1, 2], [1], {ADA: (36, 71, 36), OTTO: (0, 71, None)}),
+        ([1, 2], [1, 2], {ADA: (0, 71, None), OTTO: (0, 71, None)}),
+    ],
+    ids=["one", "two", "one between others", "the last is back", "the first is back", "all are"],
+)
+def test_a_span_begins_after_the_last_day_of_which_the_vehicle_lost_samples(
+    sampled: Database,
+    dropped: list[int],
+    restored: list[int],
+    expected: dict[str, tuple[int, int, int | None]],
+) -> None:
+    """What is kept of June's first days tells of the first vehicle's samples only.
+
+    The samples that are there all the same came late or back.
+    """
+    with sampled.rows() as connection:
+        for day in dropped:
+            row = {"series": "vehicle_states", "start": date(2026, 6, day), "rows": 1, "bytes": 1}
+            more = {
+                "end": date(2026, 6, day + 1),
+                "rollup_rows": 1,
+                "checksum": "",
+                "duration_s": 0,
+            }
+            connection.execute(sa.insert(retention_log).values(row | more))
+    with sampled.frames() as connection:
+        for day in dropped:
+            noon = datetime(2026, 6, day, 12, tzinfo=UTC)
+            told = {"vehicle_id": ADA, "timestamp": noon, "sample_count": 1, "covered_s": 0.0}
+            row = dict.fromkeys(VEHICLE_SERIES.schema) | told | {"first_at": noon, "last_at": noon}
+            table = vehicle_states_daily if day == 1 else vehicle_states_hourly
+            write_new(connection, table, pl.DataFrame([row], VEHICLE_SERIES.schema))
+        for day in restored:
+            note_restored(connection, VEHICLE_SERIES, date(2026, 6, day))
+        gone = gone_days(connection, VEHICLE_SERIES)
+        spans = sampled_spans(connection, [ADA, OTTO])
+
+    assert gone == [date(2026, 6, day) for day in dropped if day not in restored]
+    assert {car: times for car, *times in spans.rows()} == {
+        car: [at(hour) for hour in hours] for car, hours in expected.items()
+    }
 
 
 def test_no_vehicle_has_no_span(sampled: Database) -> None:
