@@ -88,7 +88,8 @@ def test_charges_are_shown_with_what_they_cost(reader_url: str) -> None:
         "select energy_added_kwh > 0, cost > 0, cost_currency from bi.charging_sessions",
     )
     assert charges
-    assert set(charges) <= {(True, True, "USD"), (False, False, None)}
+    # Whether a car has just been plugged in depends on the time of day: then it has no cost yet.
+    assert set(charges) <= {(True, True, "USD"), (False, False, None), (False, None, None)}
     assert (True, True, "USD") in charges
 
 
