@@ -23,6 +23,7 @@ def plan(console: Console, environment: Environment) -> None:
     Raises:
         CliError: the settings contradict themselves.
     """
+    migrations.upgrade(environment.database)
     steps = _plan(environment)
     console.print(_policies(environment))
     console.print(f"Archive: {environment.settings.archive}", soft_wrap=True, highlight=False)
@@ -43,6 +44,7 @@ def run(console: Console, environment: Environment, *, is_for_real: bool) -> Non
     from tessie_pipeline.orchestration.retention import carry_out, rebuilds
 
     database, settings = environment.database, environment.settings
+    migrations.upgrade(database)
     outcomes = []
     for is_of_samples in (True, False):  # a month of hours can go once its samples have
         steps = [step for step in _plan(environment) if step.is_of_samples == is_of_samples]
@@ -76,7 +78,6 @@ def run(console: Console, environment: Environment, *, is_for_real: bool) -> Non
 def _plan(environment: Environment) -> list[Step]:
     from tessie_pipeline.orchestration.retention import plan
 
-    migrations.upgrade(environment.database)
     try:
         return plan(environment.database, environment.settings, datetime.now(UTC))
     except PolicyError as error:

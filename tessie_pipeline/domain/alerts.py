@@ -106,7 +106,7 @@ class Facts:
         pauses: what is not asked.
         sources: vehicles and sites.
         poll_interval: the longest time between two polls.
-        backups: those that there are, the oldest first.
+        backups: the newest good one and those made since, the oldest first.
         rows_astray: how many rows are in default partitions, by their names.
     """
 

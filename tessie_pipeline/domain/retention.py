@@ -5,7 +5,7 @@ Not here: what else needs their rows (`store/retention.py`), and what becomes of
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from tessie_pipeline.domain.ages import Age
 from tessie_pipeline.domain.rollups import Series
@@ -39,11 +39,6 @@ class Partition:
     name: str
     start: date
     end: date
-
-    @property
-    def days(self) -> list[date]:
-        """Its days."""
-        return [self.start + timedelta(days=day) for day in range((self.end - self.start).days)]
 
 
 def check(policy: Policy, today: date) -> None:

@@ -192,18 +192,19 @@ def _areas(pieces: pl.DataFrame, series: Series) -> pl.DataFrame:
     for measure in series.measures_of(*ADDITIVE):
         first, last = pl.col(measure.column), pl.col(f"{measure.column}_to")
         held = {
-            "above": _above_zero(first, last),
-            "below": _above_zero(-first, -last),
+            "above": twice_above_zero(first, last) / 2,
+            "below": twice_above_zero(-first, -last) / 2,
             "while_true": first,
         }
         found.append((held[measure.statistic] * length).alias(measure.name))
     return pieces.select("hour", *found)
 
 
-def _above_zero(first: pl.Expr, last: pl.Expr) -> pl.Expr:
-    """The area above zero of a line over a width of 1; null if an end is.
+def twice_above_zero(first: pl.Expr, last: pl.Expr) -> pl.Expr:
+    """Twice the area of a line's part above zero over a width of 1; null if an end is.
 
     From a to -b, that is a triangle a high and a / (a + b) wide.
     """
+    # `max_horizontal` costs a third of `clip`.
     height = pl.max_horizontal(first, 0.0) + pl.max_horizontal(last, 0.0)
-    return height * height / (first.abs() + last.abs() + _LEAST) / 2
+    return height * height / (first.abs() + last.abs() + _LEAST)

@@ -56,12 +56,19 @@ def read_facts(
         pauses=_pauses(connection, now),
         sources=[*_vehicles(connection), *_sites(connection)],
         poll_interval=poll_interval,
-        backups=[
-            KeptBackup(backup.name, backup.made_at, backup.state() == "good")
-            for backup in backups_in(backups)
-        ],
+        backups=_backups(backups),
         rows_astray=rows_in_default_partitions(connection),
     )
+
+
+def _backups(directory: Path) -> list[KeptBackup]:
+    """The newest good backup and those made since; the others' manifests need not be read."""
+    found: list[KeptBackup] = []
+    for backup in reversed(backups_in(directory)):
+        found.insert(0, KeptBackup(backup.name, backup.made_at, backup.state() == "good"))
+        if found[0].is_good:
+            break
+    return found
 
 
 def _pauses(connection: sa.Connection, now: datetime) -> list[Pause]:

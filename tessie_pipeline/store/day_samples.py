@@ -5,7 +5,7 @@ Not here: what is made of them (`retiring`).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import adbc_driver_postgresql.dbapi as adbc
@@ -13,6 +13,7 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
+from tessie_pipeline.domain.days import day_start
 from tessie_pipeline.domain.rollups import Series
 from tessie_pipeline.store.archive import Archive
 from tessie_pipeline.store.columns import metadata
@@ -25,7 +26,7 @@ REACH = 2
 
 def midnight(day: date) -> datetime:
     """The first instant of a day (UTC)."""
-    return datetime.combine(day, time(), UTC)
+    return day_start(day, UTC)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ _dialect = pg.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
 def execute(connection: adbc.Connection, statement: sa.ClauseElement | str) -> int:
     """Run one statement; returns the number of rows it touched, -1 where Postgres has none."""
     with connection.cursor() as cursor:
-        cursor.execute(_text(statement))
+        cursor.execute(sql_text(statement))
         return int(cursor.rowcount)
 
 
@@ -44,7 +44,7 @@ def read_frame(
 ) -> pl.DataFrame:
     """The rows of a query, as a frame with the query's column names, cast to `schema` if given."""
     with connection.cursor() as cursor:
-        cursor.execute(_text(statement))
+        cursor.execute(sql_text(statement))
         arrow = cursor.fetch_arrow_table()
     columns = [_from_wire(field, arrow.column(field.name)) for field in arrow.schema]
     frame = pl.DataFrame(columns)
@@ -137,7 +137,8 @@ def _wire_batches(table: sa.Table, frame: pl.DataFrame) -> pa.RecordBatchReader:
     return pa.RecordBatchReader.from_batches(schema, batches)
 
 
-def _text(statement: sa.ClauseElement | str) -> str:
+def sql_text(statement: sa.ClauseElement | str) -> str:
+    """A statement with its values in it, as ADBC takes it."""
     if isinstance(statement, str):
         return statement
     compiled = statement.compile(dialect=_dialect, compile_kwargs={"literal_binds": True})

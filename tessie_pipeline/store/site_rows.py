@@ -5,7 +5,6 @@ can be read while those that came are worked on. Not here: what is done with the
 """
 
 from collections.abc import Generator, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import adbc_driver_postgresql.dbapi as adbc
@@ -13,16 +12,13 @@ import polars as pl
 import pyarrow as pa
 import sqlalchemy as sa
 from adbc_driver_postgresql import StatementOptions
-from sqlalchemy.dialects import postgresql as pg
 
 from tessie_pipeline.domain.days import merged
-from tessie_pipeline.store.frames import as_rows, execute, kinds_of, read_frame
+from tessie_pipeline.store.frames import ahead, as_rows, execute, kinds_of, read_frame, sql_text
 
 BATCH_BYTES = 8_000_000
 """What is read ahead at a time, 110,000 samples: so few that the first ones are soon there, so many
 that what a computation costs without any rows (10 ms) does not count."""
-
-_dialect = pg.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
 
 
 def delete_days(
@@ -116,13 +112,8 @@ def _query(
 
 def _batches(connection: adbc.Connection, query: sa.Select[Any]) -> Iterator[pa.RecordBatch]:
     """The rows of a query in batches of `BATCH_BYTES`, of which one is always being read ahead."""
-    text = query.compile(dialect=_dialect, compile_kwargs={"literal_binds": True})
-    with connection.cursor() as cursor, ThreadPoolExecutor(1) as reader:
+    with connection.cursor() as cursor:
         size = {StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(BATCH_BYTES)}
         cursor.adbc_statement.set_options(**size)
-        cursor.execute(str(text))
-        batches = cursor.fetch_record_batch()
-        following = reader.submit(next, batches, None)
-        while (batch := following.result()) is not None:
-            following = reader.submit(next, batches, None)
-            yield batch
+        cursor.execute(sql_text(query))
+        yield from ahead(cursor.fetch_record_batch())
