@@ -242,7 +242,7 @@ class Writer:
         """
         rows, sums = 0, 0
         with self._files.open_draft(self._path) as file:
-            digest = _sha256(file)
+            digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
         with self._files.open_draft(self._path) as file:
             for part in parts_of(self._table, file, self._schema.names()):
                 rows += part.height
@@ -299,10 +299,3 @@ def _naming(path: str, what: str) -> Iterator[None]:
         yield
     except _FAULTS as error:
         raise ArchiveError(f"{path} in the archive cannot be {what}: {error}") from error
-
-
-def _sha256(file: BinaryIO) -> str:
-    digest = hashlib.sha256()
-    while content := file.read(2**20):
-        digest.update(content)
-    return digest.hexdigest()

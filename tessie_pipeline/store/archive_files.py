@@ -33,9 +33,13 @@ class ArchiveFiles:
 
     def paths(self, directory: str) -> list[str]:
         """The files in a directory and below it, drafts among them."""
+        return list(self.sizes(directory))
+
+    def sizes(self, directory: str = "") -> dict[str, int]:
+        """The bytes of each file in a directory and below it, drafts among them."""
         self.files.invalidate_cache()
-        found = self.files.find(f"{self.root}/{directory}")
-        return [path.removeprefix(f"{self.root}/") for path in found]
+        found = self.files.find(f"{self.root}/{directory}".rstrip("/"), detail=True)
+        return {path.removeprefix(f"{self.root}/"): facts["size"] for path, facts in found.items()}
 
     def is_there(self, path: str) -> bool:
         """Whether there is such a file."""

@@ -31,16 +31,10 @@ def sizes_in(url: str) -> dict[str, int]:
         ArchiveUnreachableError: it cannot be listed.
     """
     try:
-        archive = ArchiveFiles(url)
-        archive.files.invalidate_cache()
-        found = archive.files.find(archive.root, detail=True)
+        found = ArchiveFiles(url).sizes()
     except (OSError, ImportError, ValueError) as error:
         raise ArchiveUnreachableError(f"The archive cannot be listed: {error}") from error
-    return {
-        path.removeprefix(f"{archive.root}/"): facts["size"]
-        for path, facts in found.items()
-        if path.endswith(".parquet")
-    }
+    return {path: size for path, size in found.items() if path.endswith(".parquet")}
 
 
 def archived_files(connection: sa.Connection, sizes: Mapping[str, int]) -> list[ArchivedFile]:
