@@ -145,23 +145,19 @@ def _in_duckdb(scratch: Scratch, windows: pl.DataFrame) -> Side:
         with scratch.database.frames() as connection:
             with connection.cursor() as cursor:
                 cursor.execute(_query(windows))
-                samples = cursor.fetch_arrow_table()
-            return save_computed_days(connection, _days_by_duckdb(samples, windows), windows)
+                days = _days_by_duckdb(cursor.fetch_record_batch(), windows)
+            return save_computed_days(connection, days, windows)
 
     return Side(lambda: _empty(scratch), work, counts=windows.height)
 
 
-def _days_by_duckdb(samples: pa.Table, windows: pl.DataFrame) -> pl.DataFrame:
+def _days_by_duckdb(samples: pa.RecordBatchReader, windows: pl.DataFrame) -> pl.DataFrame:
     ends = ((pl.col(name).dt.epoch("us") / 1e6).alias(f"{name}_s") for name in ("start", "end"))
-    days = windows.select("site_id", "date", *ends)
+    days = windows.with_row_index("number").select("number", "site_id", "date", *ends)
     with duckdb.connect(config={"preserve_insertion_order": False}) as connection:
         connection.register("samples", samples)
-        connection.register("texts", days.to_arrow())
-        connection.execute(
-            "create table days as select * replace (site_id::uuid as site_id) from texts"
-        )
-        found = pl.DataFrame(connection.sql(duckdb_select()).to_arrow_table())
-    return found.with_columns(pl.col("site_id").str.replace_all("-", "")).cast(ENERGY_DAILY)
+        connection.register("days", days.to_arrow())
+        return pl.DataFrame(connection.sql(duckdb_select()).to_arrow_table()).cast(ENERGY_DAILY)
 
 
 def _read_alone(scratch: Scratch, windows: pl.DataFrame) -> Side:
@@ -173,15 +169,13 @@ def _read_alone(scratch: Scratch, windows: pl.DataFrame) -> Side:
 
 
 def _query(windows: pl.DataFrame) -> str:
-    """The samples of the windows' sites, with the next ones on either side."""
-    spans = windows.group_by("site_id").agg(
-        pl.col("start").min() - LONGEST_GAP, pl.col("end").max() + LONGEST_GAP
-    )
+    """Arrays of the windows' samples, with the next ones on either side."""
+    spans = windows.select("site_id", pl.col("start") - LONGEST_GAP, pl.col("end") + LONGEST_GAP)
     c = tables.energy_states.c
     kinds = {"site_id": c.site_id.type, "start": c.timestamp.type, "end": c.timestamp.type}
-    given = as_rows(kinds, spans)
+    given = as_rows({"number": sa.Integer(), **kinds}, spans.with_row_index("number"))
     found = (
-        sa.select(*(c[name] for name in POWERS))
+        sa.select(*(sa.func.array_agg(c[name]).label(name) for name in POWERS))
         .where(
             c.site_id == given.c.site_id,
             c.timestamp.between(given.c.start, given.c.end),
@@ -191,7 +185,7 @@ def _query(windows: pl.DataFrame) -> str:
         .offset(0)
         .lateral("found")
     )
-    query = sa.select(found).select_from(given, found)
+    query = sa.select(given.c.number, found).select_from(given, found)
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     return str(query.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
 

@@ -63,7 +63,7 @@ def postgres_insert(table: str, start: date, end: date) -> str:
         start: first date.
         end: the date after the last one.
     """
-    samples = f"""select site.id as site_id, found.*
+    samples = f"""select site.id as line, found.*
         from (select id, '{start}'::timestamp at time zone time_zone - interval '10 min' as start,
             '{end}'::timestamp at time zone time_zone + interval '10 min' as "end"
             from energy_sites order by id) as site,
@@ -79,10 +79,10 @@ def postgres_insert(table: str, start: date, end: date) -> str:
     length = (
         _local_start("date + 1", "min(time_zone)") + " - " + _local_start("date", "min(time_zone)")
     )
-    dated = f"""select split.*, time_zone,
+    dated = f"""select split.*, line as site_id, time_zone,
             (to_timestamp(slot * 300) at time zone time_zone)::date as date
         from ({_split(_intervals(samples, cut, _above_by_case, _FENCE), _FENCE)}) as split
-        join energy_sites on energy_sites.id = site_id {_FENCE}"""
+        join energy_sites on energy_sites.id = line {_FENCE}"""
     return f"""insert into {table} ({_COLUMNS})
         select {_days(f"date_part('epoch', {length})")}
         from ({dated}) as dated where date >= '{start}' and date < '{end}' group by site_id, date"""
@@ -91,16 +91,21 @@ def postgres_insert(table: str, start: date, end: date) -> str:
 def duckdb_select() -> str:
     """The query for the days of `samples` in `days`.
 
-    `samples` has `site_id` (UUID), `timestamp` and powers [W]; `days` the `site_id` (UUID), `date`
-    and first instant and end of local days, `start_s` and `end_s` [s].
+    `samples` has a row for each day's `number`, with arrays of the `timestamp` and powers [W] of
+    its samples and the next ones on either side; `days` the `number`, `site_id`, `date`, first
+    instant and end of each local day, `start_s` and `end_s` [s]. A site with its days one after
+    the other would keep DuckDB to one core, and UUIDs instead of numbers cost it as much again.
     """
-    samples = f"select site_id, epoch_us(timestamp) / 1e6 as t, {_POWER_COLUMNS} from samples"
+    arrays = ", ".join(
+        f"unnest({name}) as {name}" for name in ("timestamp", *map("{}_power_w".format, _POWERS))
+    )
+    samples = f"""select number as line, epoch_us(timestamp) / 1e6 as t, {_POWER_COLUMNS}
+        from (select number, {arrays} from samples) as sample"""
     cut = """select *, unnest(range(floor(t / 300)::int, ceil(t_next / 300)::int)) as slot
         from stretch where t_next - t <= 600"""
-    dated = f"""select split.*, days.date, start_s, end_s
-        from ({_split(_intervals(samples, cut, _above, ""), "")}) as split
-        asof join days on days.site_id = split.site_id and slot * 300 >= start_s
-        where slot * 300 < end_s"""
+    dated = f"""select * from ({_split(_intervals(samples, cut, _above, ""), "")}) as split
+        join days on days.number = line
+        where slot * 300 >= start_s and slot * 300 < end_s"""
     return f"select {_days('min(end_s - start_s)')} from ({dated}) as dated group by site_id, date"
 
 
@@ -109,15 +114,15 @@ def _local_start(day: str, zone: str) -> str:
 
 
 def _intervals(samples: str, cut: str, above: Callable[[str, str], str], fence: str) -> str:
-    """The totals [Wh] of each site's intervals.
+    """The totals [Wh] of each line's intervals.
 
     Args:
-        samples: a query for `site_id`, `t` [s] and powers [W].
+        samples: a query for `t` [s], powers [W] and the `line` on which they follow each other.
         cut: a query that gives each row of `stretch` once for each `slot` that it touches.
         above: twice the area of a line's part above zero.
         fence: what keeps a subquery from being merged into the one around it.
     """
-    following = ", ".join(f"lead({name}) over site as {name}_next" for name in ("t", *_POWERS))
+    following = ", ".join(f"lead({name}) over line as {name}_next" for name in ("t", *_POWERS))
     ends = ", ".join(
         f"{power} + ({power}_next - {power}) * part_{end} as {power}_{end}"
         for power in _POWERS
@@ -127,7 +132,7 @@ def _intervals(samples: str, cut: str, above: Callable[[str, str], str], fence: 
         "select *, greatest(t, slot * 300e0) as a, least(t_next, slot * 300e0 + 300) as b",
         "select *, (a - t) / (t_next - t) as part_a, (b - t) / (t_next - t) as part_b, "
         "(b - a) / 7200 as half_hours",
-        f"select site_id, slot, half_hours, {ends}",
+        f"select line, slot, half_hours, {ends}",
         "select *, (battery_a + grid_a) * (battery_b + grid_b) < 0 as turns, "
         "least(battery_a, battery_b, grid_a, grid_b) < 0 "
         "and greatest(battery_a, battery_b, grid_a, grid_b) > 0 as has_exchange",
@@ -154,8 +159,8 @@ def _intervals(samples: str, cut: str, above: Callable[[str, str], str], fence: 
     totals = ", ".join(f"sum(half_hours * ({value})) as {name}" for name, value in sums.items())
     return f"""with sample as ({samples}),
         stretch as (select *, {following}
-            from sample window site as (partition by site_id order by t))
-        select site_id, slot, {totals} from {pieces} group by site_id, slot"""
+            from sample window line as (partition by line order by t))
+        select line, slot, {totals} from {pieces} group by line, slot"""
 
 
 def _exchange(lesser: str, middle: str, above: Callable[[str, str], str]) -> str:

@@ -4,7 +4,8 @@ In frames an id is the 32 hexadecimal digits of its UUID and JSON is text; here 
 Postgres's binary `COPY` takes. Not here: what is read or written, and in which tables.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -51,16 +52,28 @@ def read_frame(
     return frame if schema is None else frame.select(schema.names()).cast(schema)
 
 
-def ahead(parts: Iterator[PartT]) -> Iterator[PartT]:
-    """The parts, of which the next one is always being read by a thread of its own.
+def ahead(parts: Iterator[PartT], most: int = 1) -> Generator[list[PartT], None, None]:
+    """The parts, all those at a time that a thread of its own has read meanwhile.
 
     Nobody else may use what they are read from before all are.
+
+    Args:
+        parts: what is read.
+        most: how many are read, or being read, while the caller works on those that it has.
     """
     with ThreadPoolExecutor(1) as reader:
-        following = reader.submit(next, parts, None)
-        while (part := following.result()) is not None:
-            following = reader.submit(next, parts, None)
-            yield part
+        coming = deque(reader.submit(next, parts, None) for _ in range(most))
+        try:
+            while (part := coming.popleft().result()) is not None:
+                found = [part]
+                while coming and coming[0].done() and (part := coming[0].result()) is not None:
+                    found.append(part)
+                    coming.popleft()
+                coming.extend(reader.submit(next, parts, None) for _ in found)
+                yield found
+        finally:
+            for following in coming:
+                following.cancel()
 
 
 def copy_in(connection: adbc.Connection, table: sa.Table, frame: pl.DataFrame) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain
 
 import adbc_driver_postgresql.dbapi as adbc
 import polars as pl
@@ -160,7 +161,8 @@ def _gather(samples: DaySamples, clocks: pl.DataFrame, archive: Archive | None) 
     writing = archive.writing(samples.series.name, samples.day) if archive else nullcontext()
     with writing as writer:
         # While hours are made of some, Postgres sends the next ones.
-        for stored, some in zip(ahead(map(samples.stored, groups)), groups, strict=True):
+        read = chain.from_iterable(ahead(map(samples.stored, groups)))
+        for stored, some in zip(read, groups, strict=True):
             gathered.rows += stored.height
             gathered.checksum += checksum(stored)
             if not stored.is_empty():

@@ -14,11 +14,17 @@ import sqlalchemy as sa
 from adbc_driver_postgresql import StatementOptions
 
 from tessie_pipeline.domain.days import merged
+from tessie_pipeline.domain.samples import UTC_TIME
 from tessie_pipeline.store.frames import ahead, as_rows, execute, kinds_of, read_frame, sql_text
 
-BATCH_BYTES = 8_000_000
-"""What is read ahead at a time, 110,000 samples: so few that the first ones are soon there, so many
-that what a computation costs without any rows (10 ms) does not count."""
+BATCH_BYTES = 1_000_000
+"""What comes at a time, 20,000 samples: so few that the first ones are soon there."""
+BATCHES_AHEAD = 32
+"""How many are read at most while the caller works. All that came are worked on together, so that
+what a computation costs without any rows (10 ms) counts little."""
+
+_EPOCH_US = 946_684_800_000_000
+"""2000-01-01 UTC, from where `timestamptz_send` counts microseconds."""
 
 
 def delete_days(
@@ -68,18 +74,19 @@ def read_site_rows_ahead(
         connection: the transaction; not to be used by others before all is read.
         table: a time series keyed on `site_id` and `timestamp`.
         windows: `site_id`, `start` and `end`.
-        schema: which columns of `table`, `site_id` among them: numbers and times only.
+        schema: which columns of `table`, `site_id` and `timestamp` among them, the others `Double`.
     """
     if windows.is_empty():
         return
     names = [name for name in schema if name != "site_id"]
-    # As one row a window is never parted between batches, and ADBC takes a third less time for it.
-    arrays = (sa.func.array_agg(table.c[name]).label(name) for name in names)
-    query = _query(table, windows.with_row_index("number"), arrays)
-    for batch in _batches(connection, query):
-        found = pl.DataFrame(batch).drop_nulls("timestamp")  # a window without rows
-        sizes = found["timestamp"].list.len()
-        rows = pl.DataFrame([found[name].explode() for name in names])
+    # As one row a window is never parted between batches.
+    query = _query(
+        table, windows.with_row_index("number"), (_sent(table.c[name]) for name in names)
+    )
+    for part in _batches(connection, query):
+        found = part.drop_nulls("timestamp")  # a window without rows
+        rows = pl.DataFrame([_received(found[name]) for name in names])
+        sizes = found["timestamp"].bin.size() // 8
         sites = windows["site_id"].gather(found["number"]).repeat_by(sizes).explode()
         yield found["number"], rows.with_columns(site_id=sites).select(schema.names()).cast(schema)
 
@@ -110,10 +117,33 @@ def _query(
     return sa.select(given.c.number, found).select_from(given, found)
 
 
-def _batches(connection: adbc.Connection, query: sa.Select[Any]) -> Iterator[pa.RecordBatch]:
-    """The rows of a query in batches of `BATCH_BYTES`, of which one is always being read ahead."""
+def _sent(column: sa.Column[Any]) -> sa.Label[bytes]:
+    """A group's values of a column as Postgres sends them, 8 bytes each, NaN for null.
+
+    ADBC takes a sixth of the time for it that it takes for arrays or rows.
+    """
+    if isinstance(column.type, sa.DateTime):
+        values = sa.func.timestamptz_send(column)
+    else:
+        values = sa.func.float8send(sa.func.coalesce(column, sa.literal("NaN")))
+    return sa.func.string_agg(values, sa.literal(b"")).label(column.name)
+
+
+def _received(sent: pl.Series) -> pl.Series:
+    """The values of all groups, times in UTC."""
+    wire, kind = b"".join(sent), pl.Int64 if sent.name == "timestamp" else pl.Float64
+    shape = pl.Array(kind, len(wire) // 8)
+    values = pl.Series(sent.name, [wire]).bin.reinterpret(dtype=shape, endianness="big").explode()
+    if kind == pl.Float64:
+        return values.fill_nan(None)
+    return (values + _EPOCH_US).cast(UTC_TIME)
+
+
+def _batches(connection: adbc.Connection, query: sa.Select[Any]) -> Iterator[pl.DataFrame]:
+    """The rows of a query, as they come, while the next ones are being read."""
     with connection.cursor() as cursor:
         size = {StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(BATCH_BYTES)}
         cursor.adbc_statement.set_options(**size)
         cursor.execute(sql_text(query))
-        yield from ahead(cursor.fetch_record_batch())
+        for batches in ahead(cursor.fetch_record_batch(), BATCHES_AHEAD):
+            yield pl.DataFrame(pa.Table.from_batches(batches))

@@ -1,9 +1,10 @@
 """Frames in and out of Postgres. Plain SQL is the judge of both directions."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from threading import Event, Timer
 from time import monotonic, sleep
 from typing import Any
 from uuid import UUID
@@ -298,6 +299,13 @@ def test_a_staged_table_is_replaced_by_the_next_and_ends_with_the_transaction(
     assert as_text(kinds_database) == IN_SQL
 
 
+def wait_until(is_so: Callable[[], bool]) -> None:
+    until = monotonic() + 10
+    while not is_so():
+        assert monotonic() < until
+        sleep(0.001)
+
+
 def test_parts_come_in_order_with_the_next_one_read_ahead() -> None:
     read: list[int] = []
 
@@ -307,12 +315,44 @@ def test_parts_come_in_order_with_the_next_one_read_ahead() -> None:
             yield number
 
     told = ahead(parts())
-    assert next(told) == 1
-    until = monotonic() + 10
-    while len(read) < 2 and monotonic() < until:
-        sleep(0.001)
-    assert read == [1, 2], "nobody has asked for the second one yet"
-    assert list(told) == [2, 3]
+    assert next(told) == [1]
+    wait_until(lambda: read == [1, 2])
+    assert list(told) == [[2], [3]]
+
+
+def test_parts_that_came_meanwhile_come_together() -> None:
+    read: list[int] = []
+
+    def parts() -> Iterator[int]:
+        for number in range(1, 10):
+            read.append(number)
+            yield number
+
+    told = ahead(parts(), most=4)
+    first = next(told)
+    wait_until(lambda: len(read) == len(first) + 4)
+    second = next(told)
+    assert len(second) in (3, 4), "the last one may still be on its way here"
+    assert [*first, *second, *(part for rest in told for part in rest)] == list(range(1, 10))
+
+
+def test_who_stops_lets_no_more_be_read() -> None:
+    read: list[int] = []
+    goes_on = Event()
+
+    def parts() -> Iterator[int]:
+        for number in range(1, 10):
+            read.append(number)
+            if number > 1:
+                goes_on.wait(10)
+            yield number
+
+    told = ahead(parts(), most=4)
+    assert next(told) == [1]
+    wait_until(lambda: read == [1, 2])
+    Timer(0.1, goes_on.set).start()
+    told.close()
+    assert read == [1, 2], "only what was being read already"
 
 
 def test_what_fails_while_reading_ahead_is_told() -> None:
@@ -321,6 +361,6 @@ def test_what_fails_while_reading_ahead_is_told() -> None:
         raise OSError("the server is gone")
 
     told = ahead(parts())
-    assert next(told) == 1
+    assert next(told) == [1]
     with pytest.raises(OSError, match="the server is gone"):
         next(told)

@@ -48,6 +48,11 @@ def parts(database: Database, windows: pl.DataFrame) -> list[tuple[list[int], pl
     return [(numbers.to_list(), rows.sort("site_id", "timestamp")) for numbers, rows in found]
 
 
+def a_window_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(site_rows, "BATCH_BYTES", 900)
+    monkeypatch.setattr(site_rows, "BATCHES_AHEAD", 1)
+
+
 def test_windows_come_with_their_own_rows(database: Database) -> None:
     store(database, HOME, {NOON - MINUTE: 1, NOON: 2, NOON + MINUTE: None, NOON + HOUR: 3})
     store(database, CABIN, {NOON: 4, NOON + HOUR: 5})
@@ -64,6 +69,8 @@ def test_a_window_without_rows_does_not_come(database: Database) -> None:
     ((numbers, rows),) = parts(database, windows)
     assert numbers == [2]
     assert rows.rows() == [(HOME, NOON, 1)]
+    ((_, nothing),) = parts(database, windows.head(2))
+    assert nothing.is_empty()
 
 
 def test_no_window_has_no_rows(database: Database) -> None:
@@ -83,7 +90,7 @@ def test_however_much_is_read_at_a_time_windows_come_whole(
     store(database, HOME, {time: n for n, time in enumerate(times)})
     windows = hours(*((HOME, NOON + n * HOUR) for n in range(4)))
     ((_, whole),) = parts(database, windows)
-    monkeypatch.setattr(site_rows, "BATCH_BYTES", 2_000)
+    a_window_at_a_time(monkeypatch)
     found = parts(database, windows)
     assert len(found) > 1
     assert sorted(number for numbers, _ in found for number in numbers) == [0, 1, 2, 3]
@@ -94,7 +101,7 @@ def test_however_much_is_read_at_a_time_windows_come_whole(
 def test_a_caller_who_stops_leaves_the_connection_usable(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(site_rows, "BATCH_BYTES", 2_000)
+    a_window_at_a_time(monkeypatch)
     store(database, HOME, {NOON + n * MINUTE: n for n in range(240)})
     windows = hours(*((HOME, NOON + n * HOUR) for n in range(4)))
     with database.frames() as connection:
