@@ -151,8 +151,8 @@ def _entered(kept: pl.DataFrame) -> pl.DataFrame:
     """What the counter at the beginning of each plug-in belongs to.
 
     A counter that has changed since before the plug-in (`is_changed`) restarted at it: all it
-    shows is this plug-in's (`entry_kwh`). If the car was last seen on another plug and may have
-    gone on charging there, what it rose by is that one's (`late_kwh`). `is_outside` readings lie
+    shows is this plug-in's (`entry_kwh`). If the car was last seen on another plug and has not
+    charged on this one, what it rose by is that one's (`late_kwh`). `is_outside` readings lie
     between two plug-ins, so that any change is one's that nobody saw.
     """
     counter, change = pl.col("counter"), pl.col("counter") - pl.col("previous_counter")
@@ -164,10 +164,7 @@ def _entered(kept: pl.DataFrame) -> pl.DataFrame:
         & (~pl.col("previous_is_plugged") | (pl.col("is_driven") & is_halved))
     )
     is_late = (
-        pl.col("enters")
-        & pl.col("previous_is_plugged")
-        & (change > 0)
-        & (pl.col("previous_is_charging") | ~pl.col("has_charged"))
+        pl.col("enters") & pl.col("previous_is_plugged") & (change > 0) & ~pl.col("has_charged")
     ).fill_null(False)
     # Without a reading before, a charge that is under way or complete is taken as this one's.
     is_own = pl.col("has_charged") | (pl.col("is_first") & (pl.col("charging_state") == "Complete"))
@@ -176,7 +173,7 @@ def _entered(kept: pl.DataFrame) -> pl.DataFrame:
         .then(is_own & pl.col("is_plugged"))
         .otherwise((change.abs() > noise_kwh) & ~is_late)
     )
-    previous = ("counter", "battery_level", "plug_in", "is_plugged", "is_charging")
+    previous = ("counter", "battery_level", "plug_in", "is_plugged")
     return (
         kept.with_columns(
             pl.col(name).shift().over("vehicle_id").alias(f"previous_{name}") for name in previous

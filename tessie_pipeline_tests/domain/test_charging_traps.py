@@ -51,6 +51,18 @@ def test_a_counter_left_over_from_before_is_not_this_plug_ins() -> None:
     assert added(found) == [5.0]
 
 
+def test_a_charge_on_the_next_plug_counts_there_though_the_counter_had_risen() -> None:
+    # 0.25 kWh at home and 1 kWh elsewhere, of which only these were seen.
+    home, elsewhere = detect(
+        frame(
+            sample(30, "Charging", 0.25, odometer=1000.0),
+            sample(55, "Charging", 0.75, odometer=1012.0),
+            sample(60, "Charging", 1.0, odometer=1012.0),
+        )
+    ).sessions["energy_added_kwh"]
+    assert (home, elsewhere) == (0.25, 1.0)
+
+
 def test_slow_charging_from_zero_is_counted_once_however_often_it_is_sampled() -> None:
     # 1.8 kW are 0.03 kWh a minute, too little to be a change; from minute 40 on it is 6 kW.
     slow = charging(5, 40, kw=1.8, step=1)
