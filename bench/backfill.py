@@ -18,7 +18,7 @@ from tessie_pipeline.definitions import build_defs
 from tessie_pipeline.orchestration.jobs import ENERGY_DAYS, LIVE_POLL
 from tessie_pipeline.orchestration.local_dagster import local_dagster
 from tessie_pipeline.settings import Settings
-from tessie_pipeline.store.energy_tables import energy_daily
+from tessie_pipeline.store.tables.energy import energy_daily
 
 DAYS, FIRST = 60, date(2026, 3, 1)
 

@@ -28,11 +28,11 @@ from tessie_pipeline.orchestration.attribution import derive_attribution
 from tessie_pipeline.orchestration.battery import derive_ledger
 from tessie_pipeline.orchestration.intervals import SAMPLES, derive_intervals, read_samples
 from tessie_pipeline.store import tables
-from tessie_pipeline.store.dirty_days import READERS
-from tessie_pipeline.store.energy_days import save_computed_days, save_hours
-from tessie_pipeline.store.energy_intervals import read_intervals
-from tessie_pipeline.store.energy_tables import energy_daily
+from tessie_pipeline.store.energy.days import save_computed_days, save_hours
+from tessie_pipeline.store.energy.dirty_days import READERS
+from tessie_pipeline.store.energy.intervals import read_intervals
 from tessie_pipeline.store.frames import as_rows, execute, read_frame
+from tessie_pipeline.store.tables.energy import energy_daily
 from tessie_pipeline.store.writes import write_new
 
 FIRST, ONE_DAY = date(2026, 3, 1), timedelta(days=1)

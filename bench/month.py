@@ -32,9 +32,9 @@ from tessie_pipeline.simulator.fleet import Fleet
 from tessie_pipeline.simulator.server import serving
 from tessie_pipeline.simulator.trips import Car
 from tessie_pipeline.simulator.truth import awake_truth
-from tessie_pipeline.store.api_tables import api_calls
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.tables import vehicle_states, vehicles
+from tessie_pipeline.store.tables.api import api_calls
 from tessie_pipeline.tesla.client import FleetApi
 
 MONTH = datetime(2026, 1, 1, tzinfo=UTC)

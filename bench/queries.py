@@ -26,10 +26,10 @@ from tessie_pipeline.domain.rollups import ENERGY_SERIES, Statistic
 from tessie_pipeline.domain.samples import KWH_OF
 from tessie_pipeline.orchestration.retention import DAYS_AHEAD
 from tessie_pipeline.store import tables
-from tessie_pipeline.store.energy_tables import energy_daily, energy_hourly
 from tessie_pipeline.store.frames import copy_in
 from tessie_pipeline.store.partitions import ensure_partitions
-from tessie_pipeline.store.rollup_tables import energy_states_hourly
+from tessie_pipeline.store.tables.energy import energy_daily, energy_hourly
+from tessie_pipeline.store.tables.rollups import energy_states_hourly
 
 SITES, ZONE = 1_000, "Europe/Berlin"
 END, ONE_DAY = date(2026, 7, 1), timedelta(days=1)

@@ -20,12 +20,12 @@ from bench.measure import Figure
 from bench.samples import energy_states, site_ids, vehicle_states
 from bench.scratch import Scratch
 from tessie_pipeline.domain.rollups import ALL_SERIES, ENERGY_SERIES, VEHICLE_SERIES, Series
-from tessie_pipeline.store.archive import Archive
-from tessie_pipeline.store.columns import metadata
+from tessie_pipeline.store.archive.parquet import Archive
 from tessie_pipeline.store.frames import copy_in
 from tessie_pipeline.store.partitions import ensure_partitions, partitions_of
-from tessie_pipeline.store.retiring import retire_samples
+from tessie_pipeline.store.retention.retiring import retire_samples
 from tessie_pipeline.store.tables import energy_sites, vehicles
+from tessie_pipeline.store.tables.columns import metadata
 
 SUBJECTS, MADE = 1_000, 20
 """So many sites and as many cars; so many cars' answers are made, the others have theirs."""

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 
 from tessie_pipeline.store import migrations
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.embedded import EmbeddedPostgres
-from tessie_pipeline.store.postgres_programs import run
-from tessie_pipeline.store.server_config import OWNER
-from tessie_pipeline.store.system_user import server_user
+from tessie_pipeline.store.embedded.config import OWNER
+from tessie_pipeline.store.embedded.postgres import EmbeddedPostgres
+from tessie_pipeline.store.embedded.programs import run
+from tessie_pipeline.store.embedded.system_user import server_user
 
 
 @dataclass(frozen=True)

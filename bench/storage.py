@@ -19,13 +19,13 @@ from tessie_pipeline.domain.downsample import days_of_hours, hours_of
 from tessie_pipeline.domain.flows import daily_totals, hourly_totals
 from tessie_pipeline.domain.live_intervals import intervals_from_samples
 from tessie_pipeline.domain.rollups import ENERGY_SERIES, VEHICLE_SERIES, Series
-from tessie_pipeline.store.archive import Archive
-from tessie_pipeline.store.archive_rows import rows_schema
-from tessie_pipeline.store.columns import metadata
-from tessie_pipeline.store.energy_tables import energy_daily, energy_hourly, energy_intervals
+from tessie_pipeline.store.archive.parquet import Archive
+from tessie_pipeline.store.archive.rows import rows_schema
 from tessie_pipeline.store.frames import copy_in, read_frame
 from tessie_pipeline.store.partitions import ensure_partitions
 from tessie_pipeline.store.tables import energy_sites
+from tessie_pipeline.store.tables.columns import metadata
+from tessie_pipeline.store.tables.energy import energy_daily, energy_hourly, energy_intervals
 
 SITES, CARS = 200, 20
 DAY, ONE_DAY = date(2026, 7, 1), timedelta(days=1)

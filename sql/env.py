@@ -4,16 +4,15 @@ from typing import Any
 
 from alembic import context
 
-from tessie_pipeline.store import (  # noqa: F401 - they fill the metadata
-    api_tables,
-    charging_tables,
-    drive_tables,
-    energy_tables,
-    price_tables,
-    rollup_tables,
-    tables,
+from tessie_pipeline.store.tables import (  # noqa: F401 - they fill the metadata
+    api,
+    charging,
+    drives,
+    energy,
+    prices,
+    rollups,
 )
-from tessie_pipeline.store.columns import PRIVATE, metadata
+from tessie_pipeline.store.tables.columns import PRIVATE, metadata
 
 
 def is_ours(name: str | None, kind: str, parents: Any) -> bool:

@@ -11,7 +11,7 @@ from hypothesis import settings as hypothesis_settings
 
 from tessie_pipeline.store import migrations
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.embedded import EmbeddedPostgres
+from tessie_pipeline.store.embedded.postgres import EmbeddedPostgres
 
 # How long an example takes says nothing on a busy machine.
 hypothesis_settings.register_profile("untimed", deadline=None)
@@ -23,14 +23,14 @@ LONGEST = (
     "orchestration/test_dagster_rows.py",
     "orchestration/test_changed_days.py",
     "orchestration/test_conservation.py",
-    "store/test_backup_kills.py",
-    "store/test_retiring.py",
+    "store/backup/test_kills.py",
+    "store/retention/test_retiring.py",
     "orchestration/test_gaps.py",
     "orchestration/test_retention.py",
     "cli/test_retention.py",
     "domain/test_downsample_properties.py",
-    "store/test_restore.py",
-    "store/test_backup.py",
+    "store/backup/test_restore.py",
+    "store/backup/test_making.py",
     "orchestration/test_vehicle_history.py",
     "orchestration/test_bills.py",
     "orchestration/test_energy_days.py",

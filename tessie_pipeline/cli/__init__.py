@@ -11,9 +11,9 @@ from tessie_pipeline.cli.commands import app
 from tessie_pipeline.cli.environment import CliError
 from tessie_pipeline.settings import SettingsError
 from tessie_pipeline.store.accounts import NoAccountError
-from tessie_pipeline.store.archive import ArchiveError
-from tessie_pipeline.store.backup_files import BackupError
-from tessie_pipeline.store.embedded import EmbeddedPostgresError
+from tessie_pipeline.store.archive.parquet import ArchiveError
+from tessie_pipeline.store.backup.files import BackupError
+from tessie_pipeline.store.embedded.postgres import EmbeddedPostgresError
 from tessie_pipeline.store.migrations import MigrationError
 from tessie_pipeline.store.sealing import SealError
 from tessie_pipeline.tesla.errors import FleetApiError

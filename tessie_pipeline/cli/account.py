@@ -25,9 +25,9 @@ from tessie_pipeline.domain.tokens import EARLY
 from tessie_pipeline.settings import Settings
 from tessie_pipeline.store import migrations
 from tessie_pipeline.store.accounts import NoAccountError
-from tessie_pipeline.store.call_book import StoredCalls
-from tessie_pipeline.store.holds import standing_holds
-from tessie_pipeline.store.rate_limit import shared_pace
+from tessie_pipeline.store.calls.book import StoredCalls
+from tessie_pipeline.store.calls.holds import standing_holds
+from tessie_pipeline.store.calls.rate_limit import shared_pace
 from tessie_pipeline.store.sealing import SealError
 from tessie_pipeline.tesla import login
 from tessie_pipeline.tesla.auth import TokenEndpoint

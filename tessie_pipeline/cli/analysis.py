@@ -16,9 +16,9 @@ from rich.text import Text
 
 from tessie_pipeline.cli.account import say
 from tessie_pipeline.cli.environment import CliError, Environment, embedded_postgres
-from tessie_pipeline.store.analysis import Analysis, AnalysisError, Answer, analysis
-from tessie_pipeline.store.archive import Archive, ArchiveError
-from tessie_pipeline.store.export import ExportError, export
+from tessie_pipeline.store.analysis.export import ExportError, export
+from tessie_pipeline.store.analysis.statements import Analysis, AnalysisError, Answer, analysis
+from tessie_pipeline.store.archive.parquet import Archive, ArchiveError
 from tessie_pipeline.store.shared_files import open_file
 
 ROW_LIMIT = 100

@@ -9,7 +9,7 @@ from rich.console import Console
 from tessie_pipeline.cli.environment import CliError, Environment
 from tessie_pipeline.cli.named import site_called, site_named
 from tessie_pipeline.domain.samples import ENERGY_DAILY
-from tessie_pipeline.store.energy_days import save_imported_days
+from tessie_pipeline.store.energy.days import save_imported_days
 from tessie_pipeline.store.registries import KnownSite, create_imported_site, known_sites
 from tessie_pipeline.tesla.app_export import APP_EXPORT_DAYS, NotAnAppExport, read_app_export
 

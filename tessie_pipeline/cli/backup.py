@@ -9,27 +9,26 @@ from pathlib import Path
 import typer
 from rich import box
 from rich.console import Console
+from rich.filesize import decimal
 from rich.table import Table
 
-from tessie_pipeline.cli.environment import CliError, Environment, environment, make_directory
+from tessie_pipeline.cli.environment import CliError, Environment, environment
 from tessie_pipeline.cli.runner_lock import runner_lock
 from tessie_pipeline.settings import Settings
-from tessie_pipeline.store import restore as restoring
 from tessie_pipeline.store.accounts import NoAccountError, SealedTokens
-from tessie_pipeline.store.archive_listing import (
-    ArchiveUnreachableError,
-    archive_problems,
-    sizes_in,
-)
-from tessie_pipeline.store.backup import KEY_ADVICE, back_up
-from tessie_pipeline.store.backup_files import (
-    ArchivedFile,
+from tessie_pipeline.store.archive.parquet import Archive, ArchiveError
+from tessie_pipeline.store.backup import restore as restoring
+from tessie_pipeline.store.backup.archive_listing import archive_problems
+from tessie_pipeline.store.backup.files import (
     Backup,
     BackupError,
+    ListedFile,
     Manifest,
     backups_in,
 )
+from tessie_pipeline.store.backup.making import KEY_ADVICE, back_up
 from tessie_pipeline.store.sealing import SealError
+from tessie_pipeline.store.shared_files import make_directory
 
 SHOWN_FILES = 10
 
@@ -55,7 +54,7 @@ def run(console: Console, *, verifies: bool) -> None:
     _say(
         console,
         f"{done.backup.path}: {len(held.tables)} tables, {held.rows:,} rows, "
-        f"{megabytes(held.dump_bytes)}, in {done.dump_s:.1f} s.",
+        f"{decimal(held.dump_bytes)}, in {done.dump_s:.1f} s.",
     )
     if done.verify_s is None:
         _say(console, "It is not verified, so it does not count as good.")
@@ -93,7 +92,7 @@ def show(console: Console) -> None:
         with suppress(BackupError):
             manifest = Manifest.read(backup.path)
             facts = [
-                megabytes(manifest.dump_bytes),
+                decimal(manifest.dump_bytes),
                 f"{manifest.rows:,}",
                 manifest.schema_revision,
             ]
@@ -125,11 +124,6 @@ def restore(console: Console, name: str, *, replaces: bool, is_sure: bool) -> No
         )
         _say(console, _about_the_key(env))
         _say_of_archive(console, manifest.archive, env.settings.archive)
-
-
-def megabytes(count: int) -> str:
-    """A number of bytes as MB."""
-    return f"{count / 1e6:,.1f} MB"
 
 
 def shortened(sentences: Sequence[str]) -> str:
@@ -174,12 +168,12 @@ def _about_the_key(env: Environment) -> str:
     return "ENCRYPTION_KEY here opens the stored login."
 
 
-def _say_of_archive(console: Console, files: Sequence[ArchivedFile], url: str) -> None:
+def _say_of_archive(console: Console, files: Sequence[ListedFile], url: str) -> None:
     if not files:
         return
     try:
-        problems = archive_problems(files, sizes_in(url))
-    except ArchiveUnreachableError as error:
+        problems = archive_problems(files, Archive(url).sizes())
+    except ArchiveError as error:
         problems = [str(error)]
     if problems:
         _say(console, f"Copy the archive to {url}; it is not as the backup lists it:")

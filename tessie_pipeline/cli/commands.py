@@ -86,7 +86,8 @@ def run_migrate(
     ] = False,
     is_sure: Annotated[bool, typer.Option("--yes", help="Do not ask before --down.")] = False,
     draft: Annotated[
-        str | None, typer.Option(help="Draft a revision from store/tables.py; say what it does.")
+        str | None,
+        typer.Option(help="Draft a revision from store/tables; say what it does."),
     ] = None,
 ) -> None:
     """Bring the database to the newest schema."""

@@ -35,8 +35,8 @@ from tessie_pipeline.orchestration.resources import connect_fleet_api
 from tessie_pipeline.orchestration.sampling import sample_sites, sample_vehicles
 from tessie_pipeline.orchestration.site_days import ONLY_CHANGED
 from tessie_pipeline.settings import Settings
-from tessie_pipeline.store.dirty_days import due_dates
-from tessie_pipeline.store.energy_tables import energy_history
+from tessie_pipeline.store.energy.dirty_days import due_dates
+from tessie_pipeline.store.tables.energy import energy_history
 
 LIVED = timedelta(days=1)
 POLL_EVERY = timedelta(minutes=10)

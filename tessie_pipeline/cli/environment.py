@@ -3,7 +3,6 @@
 Without credentials of a Tesla application the pipeline talks to the simulator.
 """
 
-import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,9 +18,9 @@ from tessie_pipeline.store import migrations
 from tessie_pipeline.store.accounts import SealedTokens
 from tessie_pipeline.store.dagster_storage import dagster_url
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from tessie_pipeline.store.embedded.postgres import EmbeddedPostgres, EmbeddedPostgresError
 from tessie_pipeline.store.registries import known_sites
-from tessie_pipeline.store.shared_files import exclusive, write_file
+from tessie_pipeline.store.shared_files import exclusive, make_directory, write_file
 
 PROJECT = Path(__file__).parents[2]
 """The directory with dagster.yaml and workspace.yaml, which is Dagster's home."""
@@ -106,14 +105,6 @@ def prepare(environment: Environment) -> None:
     if is_simulated is None:
         _check_no_imports(environment.database)
         tokens.save(Tokens(INITIAL_REFRESH_TOKEN), is_simulated=True)
-
-
-def make_directory(path: Path) -> None:
-    """Make a directory in the project's home, for the owner of that home."""
-    path.mkdir(parents=True, exist_ok=True)
-    owner = path.parent.stat()
-    if os.geteuid() == 0 and path.stat().st_uid != owner.st_uid:
-        os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def _check_no_imports(database: Database) -> None:

@@ -10,11 +10,11 @@ from rich.console import Console
 
 from tessie_pipeline.cli.account import say
 from tessie_pipeline.cli.environment import CliError
+from tessie_pipeline.store.charging.places import place_ids
+from tessie_pipeline.store.charging.tariffs import tariff_names
 from tessie_pipeline.store.drivers import known_drivers
-from tessie_pipeline.store.places import place_ids
 from tessie_pipeline.store.registries import KnownSite, find_vehicle, known_sites, vehicle_ids
 from tessie_pipeline.store.tables import vehicles
-from tessie_pipeline.store.tariffs import tariff_names
 
 
 def say_changed(console: Console, sentence: str) -> None:

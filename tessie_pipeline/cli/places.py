@@ -23,7 +23,7 @@ from tessie_pipeline.cli.named import (
     tariff_named,
     vehicle_named,
 )
-from tessie_pipeline.store.places import (
+from tessie_pipeline.store.charging.places import (
     Place,
     known_places,
     newest_position,

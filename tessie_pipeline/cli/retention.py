@@ -10,8 +10,8 @@ from rich.table import Table
 from tessie_pipeline.cli.environment import CliError, Environment
 from tessie_pipeline.domain.retention import PolicyError
 from tessie_pipeline.store import migrations
-from tessie_pipeline.store.retention import policies_of
-from tessie_pipeline.store.retention_plan import Step
+from tessie_pipeline.store.retention.plan import Step
+from tessie_pipeline.store.retention.policies import policies_of
 
 SHOWN = 40
 """The most partitions that are listed."""

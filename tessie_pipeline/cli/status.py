@@ -10,8 +10,9 @@ from rich.table import Table
 from tessie_pipeline.cli import alerts
 from tessie_pipeline.cli.environment import Environment, embedded_postgres
 from tessie_pipeline.orchestration.local_dagster import local_dagster
-from tessie_pipeline.store import energy_tables, migrations, tables
+from tessie_pipeline.store import migrations, tables
 from tessie_pipeline.store.database import Database
+from tessie_pipeline.store.tables import energy as energy_tables
 
 _SHOWN = {
     tables.vehicles: tables.vehicles.c.updated_at,

@@ -11,8 +11,8 @@ from rich.table import Table
 from tessie_pipeline.cli.environment import Environment
 from tessie_pipeline.cli.status import age, stored
 from tessie_pipeline.domain.attribution_policies import POLICIES, PROPORTIONAL
+from tessie_pipeline.store.energy.policy import chosen_policy
 from tessie_pipeline.store.frames import read_frame
-from tessie_pipeline.store.policy import chosen_policy
 
 WEEK = """
     select date, solar_produced_kwh, home_consumed_kwh, grid_imported_kwh, grid_exported_kwh,

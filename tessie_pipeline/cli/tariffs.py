@@ -20,15 +20,15 @@ from tessie_pipeline.domain.prices import prices_over, version_at
 from tessie_pipeline.domain.tariff_files import TariffFileError
 from tessie_pipeline.domain.tariff_files import read_tariffs as read_file
 from tessie_pipeline.domain.tariffs import Tariff, by_name
-from tessie_pipeline.store.places import known_places
-from tessie_pipeline.store.registries import known_sites
-from tessie_pipeline.store.tariffs import (
+from tessie_pipeline.store.charging.places import known_places
+from tessie_pipeline.store.charging.tariffs import (
     TariffClash,
     Version,
     read_tariffs,
     remove_tariff,
     save_tariffs,
 )
+from tessie_pipeline.store.registries import known_sites
 
 _DAY = timedelta(days=1)
 _SOURCES = {"file": "from a file", "tesla": "from Tesla", "hand": "written by hand"}

@@ -1,6 +1,6 @@
 """Which partitions of a time series are old enough to be kept in less detail.
 
-Not here: what else needs their rows (`store/retention.py`), and what becomes of them.
+Not here: what else needs their rows (`store/retention/policies.py`), and what becomes of them.
 """
 
 from collections.abc import Iterable

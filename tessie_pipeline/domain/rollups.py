@@ -1,7 +1,7 @@
 """What hours and days keep of samples: which figures of which columns, and how far samples reach.
 
 One declaration, from which the rollups are computed (`downsample`), their tables are made
-(`store/rollup_tables.py`) and compared with the samples. Not here: computing.
+(`store/tables/rollups.py`) and compared with the samples. Not here: computing.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """Declared schemas of the frames that the pipeline passes around.
 
 Each schema maps column names to Polars types; units, signs and sources stand in the comments on
-the database columns of the same names (`store/tables.py`). Here: names and types of frames. Not
+the database columns of the same names (`store/tables`). Here: names and types of frames. Not
 here: how frames are computed, read or written.
 """
 

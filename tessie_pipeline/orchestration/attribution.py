@@ -18,9 +18,9 @@ from tessie_pipeline.orchestration.battery import battery_ledger, read_energy
 from tessie_pipeline.orchestration.calendar import CALENDAR_DAYS
 from tessie_pipeline.orchestration.metadata import describe_days, table_metadata
 from tessie_pipeline.orchestration.site_days import compute_days
-from tessie_pipeline.store import energy_tables
-from tessie_pipeline.store.attribution import read_pieces_at, replace_days
 from tessie_pipeline.store.database import Database
+from tessie_pipeline.store.energy.attribution import read_pieces_at, replace_days
+from tessie_pipeline.store.tables import energy as energy_tables
 
 
 @dataclass(frozen=True)

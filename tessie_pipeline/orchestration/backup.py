@@ -5,8 +5,8 @@ import dagster as dg
 from tessie_pipeline.orchestration.jobs import logging_from
 from tessie_pipeline.orchestration.resources import Clock
 from tessie_pipeline.settings import Settings
-from tessie_pipeline.store.backup import back_up
-from tessie_pipeline.store.backup_files import BackupError
+from tessie_pipeline.store.backup.files import BackupError
+from tessie_pipeline.store.backup.making import back_up
 from tessie_pipeline.store.database import Database
 
 BACKUP = "backup"

@@ -28,16 +28,16 @@ from tessie_pipeline.orchestration import energy_checks as checks
 from tessie_pipeline.orchestration.calendar import CALENDAR_DAYS, date_range
 from tessie_pipeline.orchestration.metadata import describe_days, table_metadata
 from tessie_pipeline.orchestration.site_days import compute_days
-from tessie_pipeline.store import energy_tables
-from tessie_pipeline.store.attribution import price_again
-from tessie_pipeline.store.batteries import read_last_before, read_ledger, save_ledger
+from tessie_pipeline.store.charging.tariffs import read_tariffs
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.dirty_days import mark_days, read_dirty, take_off
-from tessie_pipeline.store.energy_intervals import first_after, read_intervals
+from tessie_pipeline.store.energy.attribution import price_again
+from tessie_pipeline.store.energy.batteries import read_last_before, read_ledger, save_ledger
+from tessie_pipeline.store.energy.dirty_days import mark_days, read_dirty, take_off
+from tessie_pipeline.store.energy.intervals import first_after, read_intervals
+from tessie_pipeline.store.energy.site_bases import read_site_facts, tariffs_of_sites
 from tessie_pipeline.store.partitions import lock_writes
 from tessie_pipeline.store.registries import read_zones
-from tessie_pipeline.store.site_bases import read_site_facts, tariffs_of_sites
-from tessie_pipeline.store.tariffs import read_tariffs
+from tessie_pipeline.store.tables import energy as energy_tables
 
 AHEAD = timedelta(days=7)
 """So many days are computed at a time beyond those asked for, while each changes the next.

@@ -25,8 +25,7 @@ from tessie_pipeline.orchestration.metadata import table_metadata
 from tessie_pipeline.orchestration.money import Money, money
 from tessie_pipeline.orchestration.resources import Clock
 from tessie_pipeline.settings import Settings
-from tessie_pipeline.store import charging_tables as tables
-from tessie_pipeline.store.bills import (
+from tessie_pipeline.store.charging.bills import (
     newest_bill_at,
     newest_connector_charges_at,
     save_bills,
@@ -34,6 +33,7 @@ from tessie_pipeline.store.bills import (
 )
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.registries import listed_sites
+from tessie_pipeline.store.tables import charging as tables
 from tessie_pipeline.tesla.answers import UndecodableAnswer, rejected
 from tessie_pipeline.tesla.charging_bills import (
     CHARGING_FEES,

@@ -17,16 +17,16 @@ from tessie_pipeline.orchestration.jobs import CHANGED_DAYS, ENERGY_DAYS, loggin
 from tessie_pipeline.orchestration.resources import Clock
 from tessie_pipeline.orchestration.site_days import ONLY_CHANGED
 from tessie_pipeline.orchestration.waiting import reason_to_wait
-from tessie_pipeline.store.attribution import price_again
+from tessie_pipeline.store.charging.tariffs import read_tariffs
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.dirty_days import OF_BATTERIES, READERS, due_dates, mark_spans
-from tessie_pipeline.store.site_bases import (
+from tessie_pipeline.store.energy.attribution import price_again
+from tessie_pipeline.store.energy.dirty_days import OF_BATTERIES, READERS, due_dates, mark_spans
+from tessie_pipeline.store.energy.site_bases import (
     keep_bases,
     known_spans,
     read_site_facts,
     tariffs_of_sites,
 )
-from tessie_pipeline.store.tariffs import read_tariffs
 
 LOOK_EVERY_S = 60
 

@@ -21,9 +21,8 @@ from tessie_pipeline.domain.rollups import ENERGY_SERIES
 from tessie_pipeline.domain.samples import UTC_TIME
 from tessie_pipeline.orchestration.derivation import begun_in, derive_marked, label_edited
 from tessie_pipeline.orchestration.metadata import table_metadata
-from tessie_pipeline.store import charging_tables
-from tessie_pipeline.store.attribution import follow_charges, read_pieces_begun
-from tessie_pipeline.store.charging import (
+from tessie_pipeline.store.charging.places import read_places
+from tessie_pipeline.store.charging.sessions import (
     LABELS,
     LOCATED_FROM,
     STAYS,
@@ -36,10 +35,11 @@ from tessie_pipeline.store.charging import (
     replace_sessions,
 )
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.places import read_places
+from tessie_pipeline.store.energy.attribution import follow_charges, read_pieces_begun
 from tessie_pipeline.store.registries import read_vins
-from tessie_pipeline.store.retention import gone_days
+from tessie_pipeline.store.retention.policies import gone_days
 from tessie_pipeline.store.sample_changes import mark
+from tessie_pipeline.store.tables import charging as charging_tables
 from tessie_pipeline.store.vehicle_samples import read_samples, sampled_spans
 from tessie_pipeline.tesla.wall_connectors import decode_wall_connectors
 

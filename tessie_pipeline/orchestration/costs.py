@@ -35,11 +35,9 @@ from tessie_pipeline.orchestration.reconciliation import (
     reconcile,
     sessions_reconcile,
 )
-from tessie_pipeline.store import charging_tables
-from tessie_pipeline.store.attribution import PIECES_AT_SITES, read_pieces_at
 from tessie_pipeline.store.bases import basis_of, keep_basis, last_basis
-from tessie_pipeline.store.bills import read_billed
-from tessie_pipeline.store.costs import (
+from tessie_pipeline.store.charging.bills import read_billed
+from tessie_pipeline.store.charging.costs import (
     attribution_figures,
     compared_since,
     cost_figures,
@@ -47,11 +45,13 @@ from tessie_pipeline.store.costs import (
     read_pieces,
     save_costs,
 )
+from tessie_pipeline.store.charging.tariffs import read_tariffs
 from tessie_pipeline.store.database import Database
+from tessie_pipeline.store.energy.attribution import PIECES_AT_SITES, read_pieces_at
+from tessie_pipeline.store.energy.policy import chosen_policy
 from tessie_pipeline.store.partitions import lock_writes
-from tessie_pipeline.store.policy import chosen_policy
 from tessie_pipeline.store.registries import read_zones
-from tessie_pipeline.store.tariffs import read_tariffs
+from tessie_pipeline.store.tables import charging as charging_tables
 
 READER: Final = "charging_costs"
 

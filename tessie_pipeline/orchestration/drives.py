@@ -21,12 +21,12 @@ from tessie_pipeline.domain.places import place_of
 from tessie_pipeline.orchestration.derivation import begun_in, derive_marked, label_edited
 from tessie_pipeline.orchestration.metadata import table_metadata
 from tessie_pipeline.settings import Settings
-from tessie_pipeline.store import drive_tables
-from tessie_pipeline.store.charging import read_capacities
+from tessie_pipeline.store.charging.places import read_places
+from tessie_pipeline.store.charging.sessions import read_capacities
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.drivers import read_driver_rules
 from tessie_pipeline.store.drives import drive_figures, replace_drives
-from tessie_pipeline.store.places import read_places
+from tessie_pipeline.store.tables import drives as drive_tables
 from tessie_pipeline.store.vehicle_samples import read_samples
 
 READER: Final = "drives"

@@ -42,11 +42,11 @@ from tessie_pipeline.orchestration.money import Money, money
 from tessie_pipeline.orchestration.resources import Clock
 from tessie_pipeline.orchestration.site_days import compute_days
 from tessie_pipeline.settings import Settings
-from tessie_pipeline.store import energy_tables
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.energy_days import save_computed_days, save_hours
-from tessie_pipeline.store.energy_intervals import read_intervals
-from tessie_pipeline.store.history import answers_by_date
+from tessie_pipeline.store.energy.days import save_computed_days, save_hours
+from tessie_pipeline.store.energy.history import answers_by_date
+from tessie_pipeline.store.energy.intervals import read_intervals
+from tessie_pipeline.store.tables import energy as energy_tables
 from tessie_pipeline.tesla.client import FleetApi
 
 FRESH = dg.FreshnessPolicy.time_window(

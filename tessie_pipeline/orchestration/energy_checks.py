@@ -23,8 +23,8 @@ from tessie_pipeline.domain.findings import Finding, merged
 from tessie_pipeline.domain.ledger_checks import origins
 from tessie_pipeline.orchestration.calendar import FIRST_DAY
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.energy_days import stored_days
-from tessie_pipeline.store.energy_intervals import first_after
+from tessie_pipeline.store.energy.days import stored_days
+from tessie_pipeline.store.energy.intervals import first_after
 from tessie_pipeline.store.registries import known_sites
 
 Findings = Mapping[str, Finding]

@@ -14,10 +14,10 @@ from zoneinfo import ZoneInfo
 from tessie_pipeline.domain.budget import HEALED_DAYS
 from tessie_pipeline.orchestration.money import UNLIMITED
 from tessie_pipeline.orchestration.resources import Clock
+from tessie_pipeline.store.calls.holds import holds_against
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.gaps import note_misses, read_missing
-from tessie_pipeline.store.history import save_answer
-from tessie_pipeline.store.holds import holds_against
+from tessie_pipeline.store.energy.gaps import note_misses, read_missing
+from tessie_pipeline.store.energy.history import save_answer
 from tessie_pipeline.tesla.answers import (
     Rejected,
     UndecodableAnswer,

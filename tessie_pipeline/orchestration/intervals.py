@@ -25,14 +25,14 @@ from tessie_pipeline.domain.live_intervals import LONGEST_GAP, intervals_from_sa
 from tessie_pipeline.domain.rollups import ENERGY_SERIES
 from tessie_pipeline.domain.samples import ENERGY_INTERVALS, ENERGY_STATES
 from tessie_pipeline.orchestration.energy_checks import Findings
-from tessie_pipeline.store.attribution import price_again
-from tessie_pipeline.store.dirty_days import OF_INTERVALS, mark_days
-from tessie_pipeline.store.energy_intervals import keep_better
-from tessie_pipeline.store.energy_tables import energy_intervals
-from tessie_pipeline.store.history import read_answers
-from tessie_pipeline.store.retention import gone_days
-from tessie_pipeline.store.site_rows import read_site_rows, read_site_rows_ahead
+from tessie_pipeline.store.energy.attribution import price_again
+from tessie_pipeline.store.energy.dirty_days import OF_INTERVALS, mark_days
+from tessie_pipeline.store.energy.history import read_answers
+from tessie_pipeline.store.energy.intervals import keep_better
+from tessie_pipeline.store.energy.site_rows import read_site_rows, read_site_rows_ahead
+from tessie_pipeline.store.retention.policies import gone_days
 from tessie_pipeline.store.tables import energy_states
+from tessie_pipeline.store.tables.energy import energy_intervals
 from tessie_pipeline.tesla.answers import Rejected
 from tessie_pipeline.tesla.history import (
     decode_energy_history,

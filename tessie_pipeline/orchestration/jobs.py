@@ -21,8 +21,8 @@ from tessie_pipeline.domain.rollups import ALL_SERIES
 from tessie_pipeline.orchestration.calendar import FIRST_DAY, range_tags
 from tessie_pipeline.orchestration.site_days import ONLY_CHANGED
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.dirty_days import READERS
-from tessie_pipeline.store.gaps import gap_dates
+from tessie_pipeline.store.energy.dirty_days import READERS
+from tessie_pipeline.store.energy.gaps import gap_dates
 
 HISTORY_CRON = "30 12 * * *"
 """In UTC: half past noon, when yesterday's local day is over everywhere on earth."""

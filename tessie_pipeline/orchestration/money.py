@@ -19,7 +19,7 @@ from tessie_pipeline.domain.budget import (
 )
 from tessie_pipeline.domain.polling import Pace
 from tessie_pipeline.settings import Settings
-from tessie_pipeline.store.api_calls import first_call_at, spending_by_hour
+from tessie_pipeline.store.calls.log import first_call_at, spending_by_hour
 from tessie_pipeline.store.registries import listed_sites, vehicle_ids
 
 UNLIMITED = 1_000_000_000

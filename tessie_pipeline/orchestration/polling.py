@@ -21,10 +21,9 @@ from tessie_pipeline.domain.polling import (
     remembered,
 )
 from tessie_pipeline.orchestration.money import Money
-from tessie_pipeline.store.answer_cache import AnswerCache, CachedAnswer
 from tessie_pipeline.store.availability import LONGEST_GAP, current_stretches, save_sightings
-from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.polling_status import (
+from tessie_pipeline.store.calls.answer_cache import AnswerCache, CachedAnswer
+from tessie_pipeline.store.calls.polling_status import (
     Kind,
     PollDecision,
     PollingStatus,
@@ -33,6 +32,7 @@ from tessie_pipeline.store.polling_status import (
     save_decisions,
     save_outcomes,
 )
+from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.registries import KnownSite, vehicle_ids
 from tessie_pipeline.tesla.activity import decode_activity
 from tessie_pipeline.tesla.answers import UndecodableAnswer, text_to_keep

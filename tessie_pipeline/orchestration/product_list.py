@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from tessie_pipeline.domain.polling import Pace
 from tessie_pipeline.orchestration.faults import keep_aside
-from tessie_pipeline.store.answer_cache import AnswerCache
+from tessie_pipeline.store.calls.answer_cache import AnswerCache
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.tesla.answers import UndecodableAnswer, rejected, text_to_keep
 from tessie_pipeline.tesla.client import FleetApi

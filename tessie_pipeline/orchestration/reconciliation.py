@@ -13,8 +13,8 @@ import polars as pl
 
 from tessie_pipeline.domain.charging_matches import match_bills, match_charges
 from tessie_pipeline.domain.reconciliation import reconciled
-from tessie_pipeline.store.bills import read_billed
-from tessie_pipeline.store.reconciliation import (
+from tessie_pipeline.store.charging.bills import read_billed
+from tessie_pipeline.store.charging.reconciliation import (
     read_bills,
     read_connector_charges,
     read_sessions,

@@ -20,7 +20,7 @@ from tessie_pipeline.orchestration.product_list import read_product_list
 from tessie_pipeline.orchestration.resources import Clock
 from tessie_pipeline.settings import Settings
 from tessie_pipeline.store import tables
-from tessie_pipeline.store.answer_cache import AnswerCache
+from tessie_pipeline.store.calls.answer_cache import AnswerCache
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.registries import (
     KnownSite,

@@ -13,9 +13,9 @@ import dagster as dg
 from tessie_pipeline.domain.calls import Category
 from tessie_pipeline.settings import Settings
 from tessie_pipeline.store.accounts import AccountFacts, SealedTokens
-from tessie_pipeline.store.call_book import StoredCalls
+from tessie_pipeline.store.calls.book import StoredCalls
+from tessie_pipeline.store.calls.rate_limit import shared_pace
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.rate_limit import shared_pace
 from tessie_pipeline.tesla.auth import TeslaAuth, TokenEndpoint
 from tessie_pipeline.tesla.client import LOCATION, VEHICLE_DATA_ENDPOINTS, FleetApi
 from tessie_pipeline.tesla.endpoints import Billing, Kind

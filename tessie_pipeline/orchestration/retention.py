@@ -1,7 +1,7 @@
 """The assets of what is kept of old samples: their hours, and the days of these.
 
 A partition that is still needed waits, and says why; what fails is told, and the others go on. Not
-here: how a partition goes (`store/retiring.py`).
+here: how a partition goes (`store/retention/retiring.py`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,18 +17,23 @@ from tessie_pipeline.orchestration.calendar import CALENDAR_DAYS, date_range
 from tessie_pipeline.orchestration.metadata import table_metadata
 from tessie_pipeline.orchestration.resources import Clock
 from tessie_pipeline.settings import Settings
-from tessie_pipeline.store.archive import Archive, ArchiveError
-from tessie_pipeline.store.columns import metadata
+from tessie_pipeline.store.archive.parquet import Archive, ArchiveError
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.partitions import (
     BusyError,
     ensure_partitions,
     rows_in_default_partitions,
 )
-from tessie_pipeline.store.retention import policies_of, save_policies
-from tessie_pipeline.store.retention_plan import Step, old_hours, old_samples
-from tessie_pipeline.store.retiring import ProofError, Retired, retire_hours, retire_samples
-from tessie_pipeline.store.rollups import RollupError
+from tessie_pipeline.store.retention.plan import Step, old_hours, old_samples
+from tessie_pipeline.store.retention.policies import policies_of, save_policies
+from tessie_pipeline.store.retention.retiring import (
+    ProofError,
+    Retired,
+    retire_hours,
+    retire_samples,
+)
+from tessie_pipeline.store.retention.rollups import RollupError
+from tessie_pipeline.store.tables.columns import metadata
 
 DAY = timedelta(days=1)
 DAYS_AHEAD = 2

@@ -16,7 +16,7 @@ from tessie_pipeline.domain.days import day_windows
 from tessie_pipeline.orchestration.calendar import date_range, in_parts
 from tessie_pipeline.orchestration.energy_checks import EnergyCheck, Findings, are_broken
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.dirty_days import mark_days, read_dirty, take_off
+from tessie_pipeline.store.energy.dirty_days import mark_days, read_dirty, take_off
 from tessie_pipeline.store.partitions import lock_writes
 from tessie_pipeline.store.registries import read_zones
 

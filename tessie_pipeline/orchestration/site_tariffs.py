@@ -11,10 +11,10 @@ from tessie_pipeline.domain.tariffs import Tariff
 from tessie_pipeline.orchestration.faults import keep_aside
 from tessie_pipeline.orchestration.metadata import table_metadata
 from tessie_pipeline.orchestration.resources import Clock
-from tessie_pipeline.store import price_tables
+from tessie_pipeline.store.charging.tariffs import TariffClash, read_tariffs, save_tariffs
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.registries import read_site_infos
-from tessie_pipeline.store.tariffs import TariffClash, read_tariffs, save_tariffs
+from tessie_pipeline.store.tables import prices as price_tables
 from tessie_pipeline.tesla.answers import Rejected, UndecodableAnswer, rejected
 from tessie_pipeline.tesla.tariff_answers import decode_site_tariff
 

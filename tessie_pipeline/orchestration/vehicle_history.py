@@ -6,7 +6,7 @@ from tessie_pipeline.orchestration.jobs import VEHICLE_HISTORY
 from tessie_pipeline.orchestration.waiting import reason_to_wait
 from tessie_pipeline.settings import Settings
 from tessie_pipeline.store.bases import outdated
-from tessie_pipeline.store.costs import are_due
+from tessie_pipeline.store.charging.costs import are_due
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.sample_changes import marked_vehicles
 

@@ -13,11 +13,11 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from tessie_pipeline.domain.tokens import Tokens
-from tessie_pipeline.store.api_tables import alerts
+from tessie_pipeline.store.calls.holds import lift_holds
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.holds import lift_holds
 from tessie_pipeline.store.sealing import Sealed, seal, unseal
 from tessie_pipeline.store.tables import user_config
+from tessie_pipeline.store.tables.api import alerts
 
 LOCK_PATIENCE_S = 120
 """How long a process waits for others that renew the tokens."""

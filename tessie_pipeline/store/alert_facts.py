@@ -7,13 +7,7 @@ import sqlalchemy as sa
 
 from tessie_pipeline.domain.alerts import Facts, KeptBackup, Pause, Source, Spend
 from tessie_pipeline.domain.calls import Category
-from tessie_pipeline.store.api_tables import (
-    api_calls,
-    api_holds,
-    polling_status,
-    vehicle_availability,
-)
-from tessie_pipeline.store.backup_files import backups_in
+from tessie_pipeline.store.backup.files import backups_in
 from tessie_pipeline.store.partitions import rows_in_default_partitions
 from tessie_pipeline.store.tables import (
     energy_sites,
@@ -21,6 +15,12 @@ from tessie_pipeline.store.tables import (
     user_config,
     vehicle_states,
     vehicles,
+)
+from tessie_pipeline.store.tables.api import (
+    api_calls,
+    api_holds,
+    polling_status,
+    vehicle_availability,
 )
 
 LINGERING = timedelta(days=1)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
 from tessie_pipeline.domain.alerts import Alert
-from tessie_pipeline.store.api_tables import alerts
+from tessie_pipeline.store.tables.api import alerts
 
 _IS_OPEN = alerts.c.status != "resolved"
 

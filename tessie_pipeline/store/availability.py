@@ -10,7 +10,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from tessie_pipeline.store.api_tables import vehicle_availability as stretches
+from tessie_pipeline.store.tables.api import vehicle_availability as stretches
 
 LONGEST_GAP = timedelta(hours=1)
 """Two polls further apart than this say nothing of the time between them."""

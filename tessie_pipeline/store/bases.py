@@ -11,11 +11,11 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
-from tessie_pipeline.store.charging_tables import charging_bills, charging_fees, derived_from
-from tessie_pipeline.store.drive_tables import driver_rules
+from tessie_pipeline.store.energy.policy import CHOSEN
 from tessie_pipeline.store.frames import execute, read_frame
-from tessie_pipeline.store.policy import CHOSEN
-from tessie_pipeline.store.price_tables import places, tariff_rates, tariffs
+from tessie_pipeline.store.tables.charging import charging_bills, charging_fees, derived_from
+from tessie_pipeline.store.tables.drives import driver_rules
+from tessie_pipeline.store.tables.prices import places, tariff_rates, tariffs
 
 Derivation = Literal["charging_sessions", "charging_costs", "drives"]
 

@@ -10,10 +10,10 @@ import polars as pl
 import sqlalchemy as sa
 
 from tessie_pipeline.domain.drivers import DRIVER_RULES
-from tessie_pipeline.store.drive_tables import driver_rules, drivers
 from tessie_pipeline.store.frames import read_frame
-from tessie_pipeline.store.price_tables import places
 from tessie_pipeline.store.tables import vehicles
+from tessie_pipeline.store.tables.drives import driver_rules, drivers
+from tessie_pipeline.store.tables.prices import places
 
 LAST = 32_767
 """The priority after all others, which default drivers have."""

@@ -5,7 +5,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from tessie_pipeline.store.derived import in_windows, replace_rows
-from tessie_pipeline.store.drive_tables import drives, unseen_distances
+from tessie_pipeline.store.tables.drives import drives, unseen_distances
 
 DRIVE_LABELS = pl.Schema(
     {"start_place_id": pl.String(), "end_place_id": pl.String(), "driver_id": pl.String()}

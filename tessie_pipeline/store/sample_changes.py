@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
 from tessie_pipeline.domain.samples import UTC_TIME
-from tessie_pipeline.store.charging_tables import sample_changes
 from tessie_pipeline.store.frames import as_rows, execute, kinds_of, read_frame
 from tessie_pipeline.store.partitions import lock_writes
+from tessie_pipeline.store.tables.charging import sample_changes
 
 Reader = Literal["charging_sessions", "drives"]
 READERS: tuple[Reader, ...] = ("charging_sessions", "drives")

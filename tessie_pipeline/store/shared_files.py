@@ -42,14 +42,25 @@ def write_file(path: Path, text: str, mode: int) -> None:
     rename(draft, path)
 
 
+def make_directory(path: Path) -> None:
+    """Makes a directory, and those above it that are missing, durably.
+
+    Only its owner may enter it: the owner of the one above.
+    """
+    if path.is_dir():
+        return
+    make_directory(path.parent)
+    path.mkdir(mode=0o700, exist_ok=True)
+    if os.geteuid() == 0:
+        owner = path.parent.stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
+    _sync(path.parent)
+
+
 def rename(old: Path, new: Path) -> None:
     """Renames a file or directory, durably; an existing file or empty directory `new` goes."""
     old.replace(new)
-    directory = os.open(new.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    _sync(new.parent)
 
 
 @contextmanager
@@ -97,3 +108,11 @@ def is_free(path: Path) -> bool:
         return False
     os.close(descriptor)
     return True
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from tessie_pipeline.domain.live_intervals import LONGEST_GAP
 from tessie_pipeline.domain.samples import UTC_TIME
-from tessie_pipeline.store.dirty_days import mark_samples
+from tessie_pipeline.store.energy.dirty_days import mark_samples
 from tessie_pipeline.store.frames import read_frame
 from tessie_pipeline.store.partitions import lock_writes
 from tessie_pipeline.store.sample_changes import mark

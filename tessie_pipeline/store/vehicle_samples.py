@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from tessie_pipeline.domain.rollups import VEHICLE_SERIES
 from tessie_pipeline.domain.samples import UTC_TIME, VEHICLE_STATES
 from tessie_pipeline.store.frames import as_rows, read_frame
-from tessie_pipeline.store.retention import gone_days
-from tessie_pipeline.store.rollup_tables import vehicle_states_daily, vehicle_states_hourly
+from tessie_pipeline.store.retention.policies import gone_days
 from tessie_pipeline.store.tables import vehicle_states
+from tessie_pipeline.store.tables.rollups import vehicle_states_daily, vehicle_states_hourly
 
 _BOUND = sa.DateTime(timezone=True)
 _EVER = "timestamptz '-infinity'"

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tessie_pipeline.cli import main
-from tessie_pipeline.store.embedded import EmbeddedPostgres
+from tessie_pipeline.store.embedded.postgres import EmbeddedPostgres
 
 SCRIPT = "import sys; from tessie_pipeline.cli import main; sys.exit(main())"
 

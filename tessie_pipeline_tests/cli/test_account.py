@@ -19,8 +19,8 @@ from tessie_pipeline.simulator.fleet import Fleet
 from tessie_pipeline.simulator.server import serving
 from tessie_pipeline.simulator.tokens import INITIAL_REFRESH_TOKEN
 from tessie_pipeline.store.accounts import SealedTokens
+from tessie_pipeline.store.calls.holds import put_hold
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.holds import put_hold
 from tessie_pipeline.tesla.login import REGIONS
 from tessie_pipeline_tests.cli.conftest import Result, Tessie
 from tessie_pipeline_tests.tesla.test_login import free_address

@@ -10,7 +10,7 @@ from tessie_pipeline.domain.budget import month_of
 from tessie_pipeline.domain.calls import ApiCall, Category
 from tessie_pipeline.settings import Settings
 from tessie_pipeline.store.alerts import OpenAlert, open_alerts, reconcile
-from tessie_pipeline.store.api_calls import record
+from tessie_pipeline.store.calls.log import record
 from tessie_pipeline.store.database import Database
 from tessie_pipeline_tests.cli.conftest import Result, Tessie
 

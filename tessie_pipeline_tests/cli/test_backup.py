@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from tessie_pipeline.cli.runner_lock import runner_lock
 from tessie_pipeline.domain.tokens import Tokens
 from tessie_pipeline.store.accounts import SealedTokens
-from tessie_pipeline.store.backup_files import backups_in
+from tessie_pipeline.store.backup.files import backups_in
+from tessie_pipeline.store.backup.table_totals import read_totals
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.rollup_tables import retention_log
-from tessie_pipeline.store.table_totals import read_totals
+from tessie_pipeline.store.tables.rollups import retention_log
 from tessie_pipeline_tests.cli.conftest import Result, Tessie
 from tessie_pipeline_tests.conftest import new_database
 

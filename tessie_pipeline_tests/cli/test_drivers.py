@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from tessie_pipeline.store.charging.places import Place, save_place
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.drivers import KnownRule, known_drivers, known_rules
-from tessie_pipeline.store.places import Place, save_place
 from tessie_pipeline.store.registries import save_vehicles
 from tessie_pipeline_tests.cli.conftest import Result, Tessie
 

@@ -8,12 +8,12 @@ import pytest
 
 from tessie_pipeline.domain.samples import VEHICLE_STATES
 from tessie_pipeline.domain.tariffs import Rate, Tariff, tariff_id_of
+from tessie_pipeline.store.charging.places import Place, known_places, place_ids
+from tessie_pipeline.store.charging.tariffs import save_tariffs
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.drivers import Conditions, add_driver, save_rule
-from tessie_pipeline.store.places import Place, known_places, place_ids
 from tessie_pipeline.store.registries import save_sites, save_vehicles, vehicle_ids
 from tessie_pipeline.store.tables import vehicle_states
-from tessie_pipeline.store.tariffs import save_tariffs
 from tessie_pipeline.store.writes import write_new
 from tessie_pipeline_tests.cli.conftest import Result, Tessie
 

@@ -8,11 +8,11 @@ import pytest
 import sqlalchemy as sa
 
 from tessie_pipeline.domain.rollups import ALL_SERIES, VEHICLE_SERIES
-from tessie_pipeline.store.columns import metadata
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.frames import read_frame
 from tessie_pipeline.store.partitions import partitions_of
 from tessie_pipeline.store.states import add_states
+from tessie_pipeline.store.tables.columns import metadata
 from tessie_pipeline_tests.cli.conftest import Result, Tessie
 from tessie_pipeline_tests.conftest import new_database
 from tessie_pipeline_tests.orchestration.household_years import Household, register

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from tessie_pipeline.store.charging.places import Place, save_place
+from tessie_pipeline.store.charging.tariffs import tariff_names
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.places import Place, save_place
-from tessie_pipeline.store.tariffs import tariff_names
 from tessie_pipeline_tests.cli.conftest import Result, Tessie
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "tariffs.md"

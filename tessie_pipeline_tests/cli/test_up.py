@@ -11,7 +11,7 @@ import httpx
 import psutil
 import pytest
 
-from tessie_pipeline.store.embedded import EmbeddedPostgres
+from tessie_pipeline.store.embedded.postgres import EmbeddedPostgres
 from tessie_pipeline_tests.cli.conftest import Tessie
 
 GRAPH = "{ assetNodes { assetKey { path } groupName description } }"

@@ -18,7 +18,7 @@ from tessie_pipeline.domain.rollups import ENERGY_SERIES, Series
 from tessie_pipeline.simulator.fleet import Fleet
 from tessie_pipeline.store import tables
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.price_tables import places
+from tessie_pipeline.store.tables.prices import places
 from tessie_pipeline_tests.simulator.energy_frames import samples_of_steps, steps_of
 from tessie_pipeline_tests.simulator.samples import samples_of
 

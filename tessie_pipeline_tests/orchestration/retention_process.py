@@ -21,13 +21,14 @@ import sqlalchemy as sa
 
 from tessie_pipeline.orchestration import retention
 from tessie_pipeline.settings import Settings
-from tessie_pipeline.store import migrations, retiring
-from tessie_pipeline.store.columns import metadata
+from tessie_pipeline.store import migrations
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.embedded import EmbeddedPostgres
+from tessie_pipeline.store.embedded.postgres import EmbeddedPostgres
+from tessie_pipeline.store.retention import retiring
+from tessie_pipeline.store.tables.columns import metadata
 from tessie_pipeline_tests.orchestration.vehicle_history_process import end_of, forked
 from tessie_pipeline_tests.store.embedded.programs import kill_postmaster
-from tessie_pipeline_tests.store.old_samples import BOTH, add, register, samples_of
+from tessie_pipeline_tests.store.retention.old_samples import BOTH, add, register, samples_of
 
 FIRST, DAYS = date(2026, 2, 20), 24
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)

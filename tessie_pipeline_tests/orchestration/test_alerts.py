@@ -19,9 +19,9 @@ from tessie_pipeline.orchestration.alerts import alert_webhook_resource, longest
 from tessie_pipeline.orchestration.resources import clock_resource, database_resource
 from tessie_pipeline.orchestration.webhook import Webhook
 from tessie_pipeline.store.alerts import OpenAlert, open_alerts, unposted_alerts
-from tessie_pipeline.store.api_calls import record
+from tessie_pipeline.store.calls.holds import lift_holds, put_hold
+from tessie_pipeline.store.calls.log import record
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.holds import lift_holds, put_hold
 from tessie_pipeline_tests.orchestration.conftest import settings
 
 NOW = datetime(2026, 5, 21, 12, tzinfo=UTC)

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 
 from tessie_pipeline.definitions import build_defs
 from tessie_pipeline.orchestration.jobs import logging_from
-from tessie_pipeline.store import dump_programs
-from tessie_pipeline.store.backup_files import Manifest, alone_in, backups_in
+from tessie_pipeline.store.backup import dump_programs
+from tessie_pipeline.store.backup.files import Manifest, alone_in, backups_in
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.rollup_tables import retention_log
+from tessie_pipeline.store.tables.rollups import retention_log
 from tessie_pipeline_tests.orchestration.conftest import settings
 
 NIGHT = datetime(2026, 11, 21, 3, 20, tzinfo=UTC)

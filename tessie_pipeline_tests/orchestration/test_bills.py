@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from tessie_pipeline.orchestration.reconciliation import reconcile, sessions_reconcile
 from tessie_pipeline.orchestration.resources import connect_fleet_api
 from tessie_pipeline.store.accounts import SealedTokens
-from tessie_pipeline.store.bills import read_billed
-from tessie_pipeline.store.charging_tables import charging_sessions
+from tessie_pipeline.store.charging.bills import read_billed
+from tessie_pipeline.store.tables.charging import charging_sessions
 from tessie_pipeline.tesla.errors import TerminalApiError, TransientApiError
 from tessie_pipeline_tests.orchestration.conftest import KEY, NOW, Pipeline, Simulator, settings
 

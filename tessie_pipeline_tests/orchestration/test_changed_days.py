@@ -16,8 +16,8 @@ from polars.testing import assert_frame_equal
 
 from tessie_pipeline.domain.tariffs import Rate, Tariff, tariff_id_of
 from tessie_pipeline.simulator.household import Site
+from tessie_pipeline.store.charging.tariffs import save_tariffs
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.tariffs import save_tariffs
 from tessie_pipeline_tests.conftest import new_database
 from tessie_pipeline_tests.orchestration import changed_days_process
 from tessie_pipeline_tests.orchestration.two_homes import (

@@ -16,14 +16,14 @@ from tessie_pipeline.domain.samples import ENERGY_STATES
 from tessie_pipeline.orchestration.charging import derive_sessions, label_sessions
 from tessie_pipeline.orchestration.costs import derive_costs
 from tessie_pipeline.store import tables
-from tessie_pipeline.store.charging_tables import charging_sessions
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.energy_tables import dirty_days
 from tessie_pipeline.store.frames import read_frame
-from tessie_pipeline.store.price_tables import places
 from tessie_pipeline.store.sample_changes import mark
 from tessie_pipeline.store.states import add_states
 from tessie_pipeline.store.tables import energy_sites, vehicle_states
+from tessie_pipeline.store.tables.charging import charging_sessions
+from tessie_pipeline.store.tables.energy import dirty_days
+from tessie_pipeline.store.tables.prices import places
 from tessie_pipeline_tests.orchestration.test_derivation import (
     DAY,
     FLEET,

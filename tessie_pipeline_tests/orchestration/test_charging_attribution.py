@@ -18,17 +18,17 @@ from tessie_pipeline.domain.samples import ENERGY_INTERVALS, ENERGY_STATES
 from tessie_pipeline.orchestration.battery import derive_ledger
 from tessie_pipeline.orchestration.costs import Costed, derive_costs
 from tessie_pipeline.orchestration.intervals import derive_intervals
-from tessie_pipeline.store.attribution import follow_charges
 from tessie_pipeline.store.bases import outdated
-from tessie_pipeline.store.charging_tables import charging_pieces, charging_sessions
-from tessie_pipeline.store.costs import are_due
+from tessie_pipeline.store.charging.costs import are_due
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.energy_tables import energy_intervals
+from tessie_pipeline.store.energy.attribution import follow_charges
+from tessie_pipeline.store.energy.policy import choose_policy
 from tessie_pipeline.store.frames import read_frame
 from tessie_pipeline.store.migrations import READER_ROLE
-from tessie_pipeline.store.policy import choose_policy
 from tessie_pipeline.store.states import add_states
 from tessie_pipeline.store.tables import energy_sites, energy_states, user_config, vehicles
+from tessie_pipeline.store.tables.charging import charging_pieces, charging_sessions
+from tessie_pipeline.store.tables.energy import energy_intervals
 from tessie_pipeline.store.writes import write_new
 
 HOME, ADA, OTTO = (digit * 32 for digit in "abc")

@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from tessie_pipeline.domain.samples import ENERGY_INTERVALS
 from tessie_pipeline.domain.tariffs import Rate, Tariff, tariff_id_of
 from tessie_pipeline.orchestration.costs import derive_costs
-from tessie_pipeline.store.charging_tables import charging_pieces, charging_sessions
+from tessie_pipeline.store.charging.tariffs import save_tariffs
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.energy_tables import energy_intervals
 from tessie_pipeline.store.tables import energy_sites, vehicles
-from tessie_pipeline.store.tariffs import save_tariffs
+from tessie_pipeline.store.tables.charging import charging_pieces, charging_sessions
+from tessie_pipeline.store.tables.energy import energy_intervals
 from tessie_pipeline.store.writes import write_new
 
 HOME, ADA, OTTO = (digit * 32 for digit in "abc")

@@ -19,8 +19,8 @@ from tessie_pipeline.orchestration.jobs import (
 )
 from tessie_pipeline.orchestration.local_dagster import LocalDagster
 from tessie_pipeline.orchestration.site_days import ONLY_CHANGED
-from tessie_pipeline.store.columns import metadata
 from tessie_pipeline.store.database import Database
+from tessie_pipeline.store.tables.columns import metadata
 from tessie_pipeline_tests.orchestration.conftest import KEY, Pipeline, settings
 
 GRAPH = {

@@ -9,7 +9,7 @@ from datetime import date
 import polars as pl
 import sqlalchemy as sa
 
-from tessie_pipeline.store.energy_tables import energy_history
+from tessie_pipeline.store.tables.energy import energy_history
 from tessie_pipeline_tests.orchestration.conftest import KEY, Pipeline, Simulator
 
 FIRST, LAST = date(2026, 10, 30), date(2026, 11, 2)

@@ -9,9 +9,9 @@ import pytest
 
 from tessie_pipeline.domain.tokens import Tokens
 from tessie_pipeline.store.accounts import SealedTokens
-from tessie_pipeline.store.call_book import StoredCalls
+from tessie_pipeline.store.calls.book import StoredCalls
+from tessie_pipeline.store.calls.holds import standing_holds
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.holds import standing_holds
 from tessie_pipeline.tesla.auth import LoginRequired, TeslaAuth, TokenEndpoint
 from tessie_pipeline.tesla.client import FleetApi
 from tessie_pipeline.tesla.errors import TerminalApiError

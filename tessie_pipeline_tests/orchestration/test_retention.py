@@ -17,11 +17,11 @@ from tessie_pipeline.domain.downsample import hours_of
 from tessie_pipeline.domain.rollups import ENERGY_SERIES, VEHICLE_SERIES
 from tessie_pipeline.orchestration.calendar import range_tags
 from tessie_pipeline.orchestration.jobs import RETENTION, logging_from
-from tessie_pipeline.store import retiring
 from tessie_pipeline.store.database import Database
+from tessie_pipeline.store.retention import retiring
 from tessie_pipeline_tests.orchestration import retention_process
 from tessie_pipeline_tests.orchestration.conftest import settings
-from tessie_pipeline_tests.store.old_samples import (
+from tessie_pipeline_tests.store.retention.old_samples import (
     BOTH,
     DAY,
     DAYS,

@@ -15,8 +15,8 @@ import sqlalchemy as sa
 
 from tessie_pipeline.orchestration.resources import connect_fleet_api
 from tessie_pipeline.store.accounts import SealedTokens
-from tessie_pipeline.store.columns import metadata
 from tessie_pipeline.store.tables import user_config
+from tessie_pipeline.store.tables.columns import metadata
 from tessie_pipeline_tests.orchestration.conftest import KEY, Pipeline, Simulator, settings
 
 START = datetime.fromisoformat("2026-11-21T20:10:00+00:00")

@@ -20,8 +20,8 @@ from tessie_pipeline.simulator.fleet import Fleet
 from tessie_pipeline.simulator.household import Site
 from tessie_pipeline.store import tables
 from tessie_pipeline.store.database import Database
+from tessie_pipeline.store.energy.history import save_answer
 from tessie_pipeline.store.frames import read_frame
-from tessie_pipeline.store.history import save_answer
 from tessie_pipeline.store.states import add_states
 from tessie_pipeline_tests.orchestration.conftest import settings
 from tessie_pipeline_tests.simulator.energy_frames import samples_of_steps, steps_of

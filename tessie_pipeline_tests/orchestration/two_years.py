@@ -31,14 +31,14 @@ from tessie_pipeline.orchestration.intervals import derive_intervals
 from tessie_pipeline.orchestration.retention import carry_out, plan
 from tessie_pipeline.settings import Settings
 from tessie_pipeline.store import migrations
-from tessie_pipeline.store.columns import metadata
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.dirty_days import READERS, SETTLED, read_dirty, take_off
-from tessie_pipeline.store.embedded import EmbeddedPostgres
-from tessie_pipeline.store.energy_days import save_computed_days, save_hours
-from tessie_pipeline.store.energy_intervals import read_intervals
+from tessie_pipeline.store.embedded.postgres import EmbeddedPostgres
+from tessie_pipeline.store.energy.days import save_computed_days, save_hours
+from tessie_pipeline.store.energy.dirty_days import READERS, SETTLED, read_dirty, take_off
+from tessie_pipeline.store.energy.intervals import read_intervals
 from tessie_pipeline.store.registries import read_zones
 from tessie_pipeline.store.states import add_states
+from tessie_pipeline.store.tables.columns import metadata
 from tessie_pipeline.store.writes import write_new
 from tessie_pipeline_tests.conftest import new_database
 from tessie_pipeline_tests.orchestration.household_years import Household, Late, register

@@ -11,10 +11,10 @@ import sqlalchemy as sa
 
 from tessie_pipeline.domain.downsample import days_of_hours, hours_of
 from tessie_pipeline.domain.rollups import ADDITIVE, ALL_SERIES, ENERGY_SERIES, Series, Statistic
-from tessie_pipeline.store.columns import metadata
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.frames import read_frame
-from tessie_pipeline.store.rollups import read_clocks
+from tessie_pipeline.store.retention.rollups import read_clocks
+from tessie_pipeline.store.tables.columns import metadata
 
 DERIVED = {
     "charging_sessions": ["vehicle_id", "started_at"],

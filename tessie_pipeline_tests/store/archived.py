@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
-from tessie_pipeline.store.archive import Archive, ArchivedFile
-from tessie_pipeline.store.archive_rows import rows_schema
+from tessie_pipeline.store.archive.parquet import Archive, ArchivedFile
+from tessie_pipeline.store.archive.rows import rows_schema
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.frames import copy_in
 from tessie_pipeline.store.partitions import ensure_partitions

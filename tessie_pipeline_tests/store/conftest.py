@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from tessie_pipeline.store.columns import metadata
 from tessie_pipeline.store.database import Database
+from tessie_pipeline.store.tables.columns import metadata
 from tessie_pipeline_tests.conftest import new_database
 
 

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from tessie_pipeline.domain.tokens import Tokens
 from tessie_pipeline.store import accounts
 from tessie_pipeline.store.accounts import AccountFacts, NoAccountError, SealedTokens
-from tessie_pipeline.store.api_tables import alerts, api_holds
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.sealing import SealError
 from tessie_pipeline.store.tables import user_config
+from tessie_pipeline.store.tables.api import alerts, api_holds
 from tessie_pipeline_tests.store.conftest import count_rows, wait_until_blocked
 
 KEY = "0123456789abcdef" * 4

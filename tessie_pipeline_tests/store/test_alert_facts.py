@@ -12,18 +12,17 @@ from tessie_pipeline.domain.budget import month_of
 from tessie_pipeline.domain.calls import ApiCall, Category, Hold
 from tessie_pipeline.store.alert_facts import read_facts
 from tessie_pipeline.store.alerts import reconcile
-from tessie_pipeline.store.api_calls import record
-from tessie_pipeline.store.api_tables import vehicle_availability
 from tessie_pipeline.store.availability import save_sightings
-from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.holds import put_hold
-from tessie_pipeline.store.partitions import ensure_partitions
-from tessie_pipeline.store.polling_status import (
+from tessie_pipeline.store.calls.holds import put_hold
+from tessie_pipeline.store.calls.log import record
+from tessie_pipeline.store.calls.polling_status import (
     PollDecision,
     PollOutcome,
     save_decisions,
     save_outcomes,
 )
+from tessie_pipeline.store.database import Database
+from tessie_pipeline.store.partitions import ensure_partitions
 from tessie_pipeline.store.tables import (
     energy_sites,
     energy_states,
@@ -31,6 +30,7 @@ from tessie_pipeline.store.tables import (
     vehicle_states,
     vehicles,
 )
+from tessie_pipeline.store.tables.api import vehicle_availability
 
 NOW = datetime(2026, 5, 21, 12, tzinfo=UTC)
 KNOWN = datetime(2026, 1, 1, tzinfo=UTC)

@@ -17,8 +17,8 @@ from tessie_pipeline.store.alerts import (
     reconcile,
     unposted_alerts,
 )
-from tessie_pipeline.store.api_tables import alerts
 from tessie_pipeline.store.database import Database
+from tessie_pipeline.store.tables.api import alerts
 from tessie_pipeline_tests.store.conftest import wait_until_blocked
 
 NOON = datetime(2026, 5, 6, 12, tzinfo=UTC)

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from tessie_pipeline.store.api_tables import vehicle_availability
 from tessie_pipeline.store.availability import Stretch, current_stretches, save_sightings
 from tessie_pipeline.store.database import Database
+from tessie_pipeline.store.tables.api import vehicle_availability
 from tessie_pipeline_tests.store.conftest import wait_until_blocked
 
 ADA, OTTO = "0a" * 16, "0b" * 16

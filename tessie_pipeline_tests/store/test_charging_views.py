@@ -15,17 +15,8 @@ from tessie_pipeline.orchestration.costs import derive_costs
 from tessie_pipeline.orchestration.drives import derive_drives, label_drives
 from tessie_pipeline.simulator.fleet import Fleet
 from tessie_pipeline.simulator.habits import EVERY_HABIT
-from tessie_pipeline.store.charging_tables import (
-    charging_attribution,
-    charging_costs,
-    charging_segments,
-    charging_sessions,
-)
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.drive_tables import driver_rules, drivers, drives, unseen_distances
-from tessie_pipeline.store.energy_tables import energy_intervals, solar_attribution_daily
 from tessie_pipeline.store.partitions import ensure_partitions
-from tessie_pipeline.store.price_tables import places, tariff_rates, tariffs
 from tessie_pipeline.store.registries import vehicle_ids
 from tessie_pipeline.store.states import add_states
 from tessie_pipeline.store.tables import (
@@ -33,6 +24,15 @@ from tessie_pipeline.store.tables import (
     vehicle_states,
     vehicles,
 )
+from tessie_pipeline.store.tables.charging import (
+    charging_attribution,
+    charging_costs,
+    charging_segments,
+    charging_sessions,
+)
+from tessie_pipeline.store.tables.drives import driver_rules, drivers, drives, unseen_distances
+from tessie_pipeline.store.tables.energy import energy_intervals, solar_attribution_daily
+from tessie_pipeline.store.tables.prices import places, tariff_rates, tariffs
 from tessie_pipeline_tests.conftest import new_database
 from tessie_pipeline_tests.simulator.samples import samples_of, utc
 

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from tessie_pipeline.domain.charging_frames import CHARGING_SESSIONS
 from tessie_pipeline.domain.sample_windows import WINDOWS
 from tessie_pipeline.domain.samples import UTC_TIME
-from tessie_pipeline.store.charging_tables import charging_sessions
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.derived import in_windows, kept_spans, merge_rows, relabel, replace_rows
 from tessie_pipeline.store.tables import vehicles
+from tessie_pipeline.store.tables.charging import charging_sessions
 
 ADA, OTTO = "0a" * 16, "0b" * 16
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -7,8 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from tessie_pipeline.domain.drivers import DRIVER_RULES
+from tessie_pipeline.store.charging.places import Place, place_ids, save_place
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.drive_tables import driver_rules, drivers
 from tessie_pipeline.store.drivers import (
     LAST,
     Conditions,
@@ -21,8 +21,8 @@ from tessie_pipeline.store.drivers import (
     remove_rule,
     save_rule,
 )
-from tessie_pipeline.store.places import Place, place_ids, save_place
 from tessie_pipeline.store.tables import vehicles
+from tessie_pipeline.store.tables.drives import driver_rules, drivers
 from tessie_pipeline_tests.store.conftest import count_rows
 
 WEEKEND = 32 + 64

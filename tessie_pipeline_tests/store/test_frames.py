@@ -16,10 +16,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
 from tessie_pipeline.store import tables
-from tessie_pipeline.store.columns import metadata
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.drive_tables import drivers
 from tessie_pipeline.store.frames import ahead, copy_in, execute, read_frame, stage
+from tessie_pipeline.store.tables.columns import metadata
+from tessie_pipeline.store.tables.drives import drivers
 from tessie_pipeline_tests.conftest import new_database
 from tessie_pipeline_tests.store.conftest import count_rows
 

@@ -12,14 +12,14 @@ from tessie_pipeline.domain.rollups import ENERGY_SERIES, VEHICLE_SERIES, Series
 from tessie_pipeline.domain.samples import UTC_TIME
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.partitions import ensure_partitions
-from tessie_pipeline.store.rollup_tables import (
+from tessie_pipeline.store.tables import energy_sites, energy_states, vehicle_states, vehicles
+from tessie_pipeline.store.tables.rollups import (
     energy_states_daily,
     energy_states_hourly,
     retention_log,
     vehicle_states_daily,
     vehicle_states_hourly,
 )
-from tessie_pipeline.store.tables import energy_sites, energy_states, vehicle_states, vehicles
 from tessie_pipeline.store.writes import write_new
 
 CAR, SITE, OTHER = (f"{digit}" * 32 for digit in "abc")

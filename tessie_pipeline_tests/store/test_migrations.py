@@ -17,12 +17,13 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.util import CommandError
 
-from tessie_pipeline.store import energy_tables, migrations, tables
-from tessie_pipeline.store.columns import metadata
+from tessie_pipeline.store import migrations, tables
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.drive_tables import drivers
-from tessie_pipeline.store.embedded import EmbeddedPostgres
+from tessie_pipeline.store.embedded.postgres import EmbeddedPostgres
 from tessie_pipeline.store.partitions import ensure_partitions
+from tessie_pipeline.store.tables import energy as energy_tables
+from tessie_pipeline.store.tables.columns import metadata
+from tessie_pipeline.store.tables.drives import drivers
 from tessie_pipeline_tests.store.conftest import wait_until_blocked
 
 VIEWS = {

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 import sqlalchemy as sa
 
-from tessie_pipeline.store.columns import metadata
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.energy_tables import energy_intervals
 from tessie_pipeline.store.partitions import ensure_partitions, estimate_rows
 from tessie_pipeline.store.tables import energy_states, vehicle_states
+from tessie_pipeline.store.tables.columns import metadata
+from tessie_pipeline.store.tables.energy import energy_intervals
 from tessie_pipeline_tests.store.conftest import wait_until_blocked
 
 KATHMANDU = timezone(timedelta(hours=5, minutes=45))

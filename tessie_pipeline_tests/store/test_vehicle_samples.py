@@ -11,13 +11,13 @@ from tessie_pipeline.domain.sample_windows import WINDOWS
 from tessie_pipeline.domain.samples import UTC_TIME
 from tessie_pipeline.store import tables
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.retention import gone_days, note_restored
-from tessie_pipeline.store.rollup_tables import (
+from tessie_pipeline.store.retention.policies import gone_days, note_restored
+from tessie_pipeline.store.states import add_states
+from tessie_pipeline.store.tables.rollups import (
     retention_log,
     vehicle_states_daily,
     vehicle_states_hourly,
 )
-from tessie_pipeline.store.states import add_states
 from tessie_pipeline.store.vehicle_samples import read_samples, sampled_spans
 from tessie_pipeline.store.writes import write_new
 

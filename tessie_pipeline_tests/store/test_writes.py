@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.energy_tables import energy_intervals
 from tessie_pipeline.store.partitions import lock_writes
 from tessie_pipeline.store.tables import energy_states
+from tessie_pipeline.store.tables.energy import energy_intervals
 from tessie_pipeline.store.writes import replace_windows, write_new
 from tessie_pipeline_tests.store.conftest import count_rows, emptied, wait_until_blocked
 

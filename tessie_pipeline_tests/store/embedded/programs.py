@@ -19,7 +19,7 @@ PROGRAM = """import os
 import sys
 from pathlib import Path
 import psycopg2
-from tessie_pipeline.store.embedded import EmbeddedPostgres
+from tessie_pipeline.store.embedded.postgres import EmbeddedPostgres
 if (uid := int(sys.argv[2])) != os.geteuid():
     os.setgroups([])
     os.setgid(uid)

@@ -10,8 +10,8 @@ import psutil
 import psycopg2
 import pytest
 
-from tessie_pipeline.store.embedded import EmbeddedPostgres
-from tessie_pipeline.store.server_config import Access
+from tessie_pipeline.store.embedded.config import Access
+from tessie_pipeline.store.embedded.postgres import EmbeddedPostgres
 from tessie_pipeline_tests.store.embedded.programs import (
     Program,
     postmaster,

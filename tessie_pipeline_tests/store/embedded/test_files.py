@@ -5,7 +5,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from tessie_pipeline.store.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from tessie_pipeline.store.embedded.postgres import EmbeddedPostgres, EmbeddedPostgresError
 from tessie_pipeline_tests.store.embedded.programs import (
     sql,
 )

@@ -11,7 +11,7 @@ import psutil
 import psycopg2
 import pytest
 
-from tessie_pipeline.store.embedded import EmbeddedPostgres
+from tessie_pipeline.store.embedded.postgres import EmbeddedPostgres
 from tessie_pipeline_tests.store.embedded.programs import (
     IS_ROOT,
     Program,

@@ -4,7 +4,7 @@ import signal
 import time
 from pathlib import Path
 
-from tessie_pipeline.store.embedded import EmbeddedPostgres
+from tessie_pipeline.store.embedded.postgres import EmbeddedPostgres
 from tessie_pipeline_tests.store.embedded.programs import (
     Program,
     processes_in,

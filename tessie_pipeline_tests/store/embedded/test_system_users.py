@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tessie_pipeline.store.embedded import EmbeddedPostgres
-from tessie_pipeline.store.system_user import open_for_reading
+from tessie_pipeline.store.embedded.postgres import EmbeddedPostgres
+from tessie_pipeline.store.embedded.system_user import open_for_reading
 from tessie_pipeline_tests.store.embedded.programs import (
     IS_ROOT,
     NOBODY,

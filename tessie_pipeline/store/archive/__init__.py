@@ -1,0 +1,1 @@
+"""Samples that Postgres no longer has, as Parquet files on any file system."""

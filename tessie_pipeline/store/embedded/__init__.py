@@ -1,0 +1,1 @@
+"""A Postgres server that nobody has to install."""

@@ -1,0 +1,1 @@
+"""Energy of sites as it is stored: Tesla's history, intervals, hours, days, batteries, origins."""

@@ -1,0 +1,1 @@
+"""Old samples: how long they are kept, what has to wait, and what becomes of them."""
