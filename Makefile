@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench clean
+.PHONY: demo test fuzz check bench clean
 
 demo: $(READY) ## Run the main job on a simulated household.
 	@$(BIN)/tessie demo
@@ -13,6 +13,9 @@ demo: $(READY) ## Run the main job on a simulated household.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: $(READY) ## Run the tests.
 	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+fuzz: $(READY) ## Try what holds of any input on new inputs, again and again until something fails.
+	@while $(BIN)/python -m pytest -n 4 -m hypothesis --hypothesis-profile=new; do :; done
 
 check: $(READY) ## Lint, type-check, and hold the layers.
 	@$(BIN)/ruff format --check .

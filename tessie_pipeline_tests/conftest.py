@@ -13,9 +13,11 @@ from tessie_pipeline.store import migrations
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.embedded.postgres import EmbeddedPostgres
 
-# How long an example takes says nothing on a busy machine.
-hypothesis_settings.register_profile("untimed", deadline=None)
-hypothesis_settings.load_profile("untimed")
+# How long an example takes says nothing on a busy machine. A change is judged on the same examples
+# each time; `make fuzz` looks for others.
+hypothesis_settings.register_profile("new", deadline=None)
+hypothesis_settings.register_profile("same", deadline=None, derandomize=True)
+hypothesis_settings.load_profile("same")
 
 LONGEST = (
     "cli/test_up.py",
