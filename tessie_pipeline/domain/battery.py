@@ -77,14 +77,19 @@ def ledger(
     return Ledger(_by_day(steps), mix, steps)
 
 
-def changed_closings(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
+def changed_closings(
+    old: pl.DataFrame, new: pl.DataFrame, following: pl.DataFrame = NO_LEDGER
+) -> pl.DataFrame:
     """`site_id`, `date` of the days in `new` that close otherwise than in `old`, or were not there.
 
-    Days that follow one of these have to be computed again; others open as they did.
+    Days that follow one of these have to be computed again; others open as they did. Many small
+    changes are one large one, so that a site's last day has changed, too, if it closes otherwise
+    than the day after it opened.
 
     Args:
         old: `BATTERY_LEDGER` as it was kept.
         new: `BATTERY_LEDGER` as it was computed again.
+        following: `BATTERY_LEDGER` of each site's first day after those of `new`.
     """
     key = ["site_id", "date", "origin"]
     least = {
@@ -96,15 +101,16 @@ def changed_closings(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
         ((pl.col(name).fill_null(0) - pl.col(f"{name}_old").fill_null(0)).abs() >= limit)
         for name, limit in least.items()
     ]
-    return (
-        new.join(
-            old.select(*key, *least, is_old=pl.lit(value=True)), on=key, how="left", suffix="_old"
-        )
-        .filter(pl.any_horizontal(pl.col("is_old").is_null(), *differs))
-        .select("site_id", "date")
-        .unique()
-        .sort("site_id", "date")
+    changed = new.join(
+        old.select(*key, *least, is_old=pl.lit(value=True)), on=key, how="left", suffix="_old"
+    ).filter(pl.any_horizontal(pl.col("is_old").is_null(), *differs))
+    apart = (
+        new.filter(pl.col("date") == pl.col("date").max().over("site_id"))
+        .join(following, on=["site_id", "origin"], suffix="_after")
+        .filter((pl.col("closing_wh") - pl.col("opening_wh_after")).abs() >= CHANGED_WH)
     )
+    days = pl.concat(part.select("site_id", "date") for part in (changed, apart))
+    return days.unique().sort("site_id", "date")
 
 
 def _booked(intervals: pl.DataFrame, batteries: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:

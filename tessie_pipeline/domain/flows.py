@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import polars as pl
 
 from tessie_pipeline.domain.days import in_their_days
+from tessie_pipeline.domain.power_flows import coverage_of_flows, split_flows
 from tessie_pipeline.domain.samples import (
     ENERGY_DAILY,
     ENERGY_HOURLY,
@@ -67,16 +68,17 @@ def intervals_from_history(
     """Tesla's 5-minute history as `ENERGY_INTERVALS`.
 
     A total is Tesla's where it gives one, else the sum of its flows: Tesla leaves out totals of
-    zero. Buckets outside their day, and those that had not begun when the answer came, are left
-    out; one that was still running is covered in part. The last one of a day has no state of
-    charge: that instant is the next day's, whose answer may not be there yet.
+    zero. Where it gives totals without any flow, flows are what the totals say; without those,
+    nothing counts as covered. Buckets outside their day, and those that had not begun when the
+    answer came, are left out; one that was still running is covered in part. The last one of a day
+    has no state of charge: that instant is the next day's, whose answer may not be there yet.
 
     Args:
         energy: `site_id`, `timestamp` (UTC) and Tesla's energy fields [Wh].
         soe: `site_id`, `timestamp` (UTC) and `soe` [%], the state of charge at that instant.
         days: `DAY_WINDOWS` with `received_at`, when the day's answer came.
     """
-    return (
+    found = (
         answered(energy, soe, days)
         .with_columns(pl.col(field).alias(name) for name, field in _FLOW_FIELDS.items())
         .with_columns(
@@ -89,6 +91,11 @@ def intervals_from_history(
         )
         .select(ENERGY_INTERVALS.names())
     )
+    is_split = pl.any_horizontal(pl.col(*FLOWS_WH).is_not_null())
+    rest = found.filter(~is_split)
+    ours = split_flows(rest).with_columns(rest["residual_wh"], coverage_of_flows())
+    both = pl.concat([found.filter(is_split), ours.select(found.columns)])
+    return both.sort("site_id", "timestamp")
 
 
 def answered(buckets: pl.DataFrame, soe: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:

@@ -8,7 +8,7 @@ import polars as pl
 
 from tessie_pipeline.domain.flows import CALENDAR_HISTORY, answered
 from tessie_pipeline.domain.live_intervals import LIVE_STATUS
-from tessie_pipeline.domain.power_flows import home_by_balance, split_flows
+from tessie_pipeline.domain.power_flows import coverage_of_flows, home_by_balance, split_flows
 from tessie_pipeline.domain.samples import ENERGY_INTERVALS, FLOWS_WH, TOTALS_WH
 
 CALENDAR_HISTORY_POWER = "calendar_history_power"
@@ -45,7 +45,7 @@ def intervals_from_power(
 
     A mean has one sign, so of import and export, or charge and discharge, in the same five minutes
     only the difference is left. Small negative solar power counts as none; the home's energy is by
-    balance.
+    balance. Where a power is missing nothing counts as covered.
 
     Args:
         power: `site_id`, `timestamp` (UTC) and Tesla's powers [W]; battery > 0 discharges,
@@ -61,7 +61,7 @@ def intervals_from_power(
         )
         .with_columns(home_wh=home_by_balance(), source=pl.lit(CALENDAR_HISTORY_POWER))
     )
-    return split_flows(totals).select(ENERGY_INTERVALS.names())
+    return split_flows(totals).with_columns(coverage_of_flows()).select(ENERGY_INTERVALS.names())
 
 
 def best_intervals(candidates: pl.DataFrame) -> pl.DataFrame:

@@ -20,6 +20,7 @@ INTERVALS_A_DAY = 288
 """A day of 23 hours has twelve less, which is nearly all."""
 
 _DAY = ["site_id", "date"]
+_HELD = ("before", "stored", "after")
 
 
 def ledger_sums(ledger: pl.DataFrame) -> Finding:
@@ -70,22 +71,27 @@ def states_of_charge(steps: pl.DataFrame, batteries: pl.DataFrame) -> Finding:
 
 
 def adjustments(ledger: Ledger, batteries: pl.DataFrame) -> Finding:
-    """How much states of charge correct what the efficiency makes of a day [Wh].
+    """How much states of charge correct what the efficiency makes of a day, up and down [Wh].
 
-    Judged are days that have nearly all of their intervals: what others lack explains the rest.
+    With a capacity that is twice the true one each charge and each discharge is corrected, which
+    cancel over the day: corrections of either sign count. Judged are days that have nearly all of
+    their intervals: what others lack explains the rest.
 
     Args:
         ledger: of `battery.ledger`.
         batteries: `BATTERIES`.
     """
-    adjusted, passed = pl.col("adjusted_wh"), pl.col("charged_wh") + pl.col("discharged_wh")
-    most_of_day = WELL_COVERED_PCT / 100 * INTERVALS_A_DAY
-    covered = ledger.steps.group_by(_DAY).len().filter(pl.col("len") >= most_of_day)
-    rows = ledger.days.join(covered, on=_DAY, how="semi").group_by(_DAY)
-    sums = rows.agg(adjusted.sum().abs(), passed.sum().abs().alias("passed"))
+    before, stored, after = (pl.sum_horizontal(f"^{name}_.*$") for name in _HELD)
+    passed = pl.col("charged_wh") + pl.col("discharged_wh")
+    covered = (
+        ledger.steps.group_by(_DAY)
+        .agg(pl.len(), adjusted=(after - before - stored + pl.col("drawn")).abs().sum())
+        .filter(pl.col("len") >= WELL_COVERED_PCT / 100 * INTERVALS_A_DAY)
+    )
+    sums = ledger.days.group_by(_DAY).agg(passed=passed.sum().abs()).join(covered, on=_DAY)
     capacity = pl.col("capacity_wh").fill_null(0)
     most = ADJUSTED_PART * pl.col("passed") + ADJUSTED_PCT / 100 * capacity + ROUNDING
-    bounds = {"adjusted": Bound(adjusted, most)}
+    bounds = {"adjusted": Bound(pl.col("adjusted"), most)}
     return judged(sums.join(batteries, on="site_id"), bounds, at="date")
 
 
@@ -101,6 +107,21 @@ def origins(rows: pl.DataFrame, subject: str = "site_id", at: str = "date") -> F
     solar = pl.col("from_solar_kwh") + pl.col("from_battery_solar_kwh")
     pairs = {"energy": (energy, pl.col("energy_kwh")), "solar": (solar, pl.col("solar_kwh"))}
     return judged(rows, same(pairs), subject=subject, at=at, kind="policy")
+
+
+def whole_charges(attribution: pl.DataFrame, pieces: pl.DataFrame) -> Finding:
+    """How far what is attributed of charges is from what they drew [kWh].
+
+    Args:
+        attribution: `CHARGING_ATTRIBUTION`.
+        pieces: `CHARGING_PIECES` of these charges.
+    """
+    key = ["vehicle_id", "session_started_at"]
+    drawn = pieces.group_by(key).agg(drawn=pl.col("energy_kwh").sum())
+    both = attribution.join(drawn, on=key)
+    pairs = {"energy": (pl.col("energy_kwh"), pl.col("drawn"))}
+    subject, at = key
+    return judged(both, same(pairs), subject=subject, at=at, kind="policy")
 
 
 def origins_of_flows(rows: pl.DataFrame, intervals: pl.DataFrame, days: pl.DataFrame) -> Finding:

@@ -5,7 +5,7 @@ where five minutes end, and what is above and below zero is measured apart, so t
 export within an interval are both kept. Not here: which source counts, days.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 
 import polars as pl
@@ -43,6 +43,8 @@ _LINE_OF = {
     "soc_pct": _SOC,
 }
 """What is told by a line alone, on one side of zero only."""
+_NEEDED = ("solar_power_w", _BATTERY, _GRID)
+"""The powers without which no flow is known; the home's is what balances them."""
 
 
 def intervals_from_samples(
@@ -50,11 +52,13 @@ def intervals_from_samples(
 ) -> pl.DataFrame:
     """The samples' energies as `ENERGY_INTERVALS`: a row where any of the five minutes is covered.
 
-    Between samples further apart than `longest_gap` there is neither energy nor coverage. A total
-    is that of the covered time, and null where some sample of it does not say that power; the
-    home's is then what balances the others. Small negative solar power counts as none. What
-    passed between battery and grid is measured as power changed, so flows add up like totals.
-    The state of charge is the one at the interval's end, or the last one known in it.
+    Between samples further apart than `longest_gap` there is neither energy nor coverage, and
+    beside a sample that does not say what solar, battery and grid gave there is no coverage. A
+    total is that of the covered time, and null where some sample of it does not say that power;
+    the home's is then what balances the others. Of an interval without any coverage totals are
+    what its samples do say. Small negative solar power counts as none. What passed between battery
+    and grid is measured as power changed, so flows add up like totals. The state of charge is the
+    one at the interval's end, or the last one known in it.
 
     The intervals of a window need its samples and the next one on either side. The order of
     samples, and one that comes twice, change nothing.
@@ -76,16 +80,7 @@ def intervals_from_samples(
     stretches = _stretches(samples, sites, slots * INTERVAL_US, longest_gap)
     number = pl.col("slot") - first_slot
     totals = (
-        _energies(_pieces(stretches, lines), lines)
-        .group_by("slot")
-        .agg(
-            # Polars adds a group up in varying order; nine digits are the same each time.
-            pl.col("^.*_wh$").sum().fill_nan(None).clip(0).round(9),
-            # A pattern, since a flat line has no column.
-            pl.col("^soc_pct$").last(ignore_nulls=True).round(9),
-            coverage=(pl.col("length_us").sum() * (1 / INTERVAL_US)).round(9),
-        )
-        .collect()
+        _totals(stretches, lines, flat)
         .sort("slot")
         .with_columns(
             pl.lit(flat[line], pl.Float64).alias(name)
@@ -100,6 +95,37 @@ def intervals_from_samples(
         )
     )
     return split_flows(totals, has_exchanges=True).select(ENERGY_INTERVALS.names())
+
+
+def _totals(
+    stretches: pl.DataFrame, lines: list[str], flat: Mapping[str, float | None]
+) -> pl.DataFrame:
+    """The totals [Wh] and the `coverage` of each `slot` in which a stretch lies."""
+    ends = (end(line) for line in _NEEDED if line in lines for end in (_from, _next))
+    is_untold = pl.any_horizontal(end.is_nan() for end in ends)
+    is_never_told = any(flat.get(line, 0.0) is None for line in _NEEDED)
+    untold = stretches if is_never_told else stretches.filter(is_untold)
+    if untold.is_empty():
+        return _added_up(stretches, lines)
+    told = _added_up(stretches.join(untold, on="start", how="anti"), lines)
+    others = _added_up(untold, lines).join(told, on="slot", how="anti")
+    return pl.concat([told, others.with_columns(coverage=0.0)])
+
+
+def _added_up(stretches: pl.DataFrame, lines: list[str]) -> pl.DataFrame:
+    """The energies [Wh] in each `slot` of the stretches, and how much of it they cover."""
+    return (
+        _energies(_pieces(stretches, lines), lines)
+        .group_by("slot")
+        .agg(
+            # Polars adds a group up in varying order; nine digits are the same each time.
+            pl.col("^.*_wh$").sum().fill_nan(None).clip(0).round(9),
+            # A pattern, since a flat line has no column.
+            pl.col("^soc_pct$").last(ignore_nulls=True).round(9),
+            coverage=(pl.col("length_us").sum() * (1 / INTERVAL_US)).round(9),
+        )
+        .collect()
+    )
 
 
 def _flat(samples: pl.DataFrame) -> dict[str, float | None]:

@@ -46,6 +46,12 @@ def split_flows(totals: pl.DataFrame, *, has_exchanges: bool = False) -> pl.Data
     return found.select(pl.exclude(*_MADE, *told), flows).collect()
 
 
+def coverage_of_flows() -> pl.Expr:
+    """`coverage`, but 0 where no flow is known: what is measured of such time is too little."""
+    is_known = pl.any_horizontal(pl.col(*FLOWS_WH).is_not_null())
+    return pl.when(is_known).then("coverage").otherwise(0.0).alias("coverage")
+
+
 def home_by_balance() -> pl.Expr:
     """What is left for the home [Wh], not less than 0, null where another total is unknown."""
     others = pl.col("battery_charged_wh") + pl.col("grid_exported_wh")

@@ -31,7 +31,12 @@ from tessie_pipeline.orchestration.site_days import compute_days
 from tessie_pipeline.store.charging.tariffs import read_tariffs
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.energy.attribution import price_again
-from tessie_pipeline.store.energy.batteries import read_last_before, read_ledger, save_ledger
+from tessie_pipeline.store.energy.batteries import (
+    read_first_after,
+    read_last_before,
+    read_ledger,
+    save_ledger,
+)
 from tessie_pipeline.store.energy.dirty_days import mark_days, read_dirty, take_off
 from tessie_pipeline.store.energy.intervals import first_after, read_intervals
 from tessie_pipeline.store.energy.site_bases import read_site_facts, tariffs_of_sites
@@ -50,13 +55,15 @@ A battery that is used has forgotten after a few days what it held.
 class SiteEnergy:
     """What is known of sites on `days`, which follow each other.
 
-    `ENERGY_INTERVALS`, `INTERVAL_PRICES`, the ledger and the `BATTERIES` it is of.
+    `ENERGY_INTERVALS`, `INTERVAL_PRICES`, the ledger, `BATTERY_LEDGER` of each site's day `before`
+    and the `BATTERIES` it is of.
     """
 
     days: pl.DataFrame
     intervals: pl.DataFrame
     prices: pl.DataFrame
     ledger: Ledger
+    before: pl.DataFrame
     batteries: pl.DataFrame
 
 
@@ -112,7 +119,8 @@ def derive_ledger(connection: adbc.Connection, days: pl.DataFrame) -> DerivedLed
     new = energy.ledger.days
     old = read_ledger(connection, new.select("site_id", "date").unique())
     save_ledger(connection, new, days)
-    among, beyond = _days_after(connection, changed_closings(old, new), new, days)
+    changed = changed_closings(old, new, read_first_after(connection, days))
+    among, beyond = _days_after(connection, changed, new, days)
     opening = pl.concat([among, beyond])
     if not opening.is_empty():
         price_again(connection, opening)
@@ -163,10 +171,11 @@ def read_energy(
     before = read_last_before(connection, days)
     booked = ledger(intervals, batteries, days, before)
     if not is_priced:
-        return SiteEnergy(days, intervals, NO_PRICES, booked, batteries)
+        return SiteEnergy(days, intervals, NO_PRICES, booked, before, batteries)
     tariffs, _ = read_tariffs(connection)
     prices = interval_prices(intervals, tariffs_of_sites(facts, tariffs))
-    return SiteEnergy(days, intervals, prices, with_costs(booked, prices, before), batteries)
+    costed = with_costs(booked, prices, before)
+    return SiteEnergy(days, intervals, prices, costed, before, batteries)
 
 
 def _findings(energy: SiteEnergy) -> dict[str, Finding]:
@@ -174,7 +183,7 @@ def _findings(energy: SiteEnergy) -> dict[str, Finding]:
     days, steps, batteries = energy.ledger.days, energy.ledger.steps, energy.batteries
     return {
         "ledger_adds_up": ledger_sums(days),
-        "days_open_as_they_closed": openings(days),
+        "days_open_as_they_closed": openings(pl.concat([energy.before, days])),
         "content_fits_the_battery": contents(steps, batteries),
         "content_is_state_of_charge": states_of_charge(steps, batteries),
         "bookings_explain_content": adjustments(energy.ledger, batteries),

@@ -194,7 +194,8 @@ def _cost(
     bills: pl.DataFrame,
 ) -> checks.Findings:
     """Cost and attribute plug-ins (`DUE_SESSIONS` with `signature`); returns what was found."""
-    under_all = _attributed(connection, due)
+    pieces = read_pieces(connection, due)
+    under_all = _attributed(connection, due, pieces)
     attribution = charging_attribution(under_all)
     parts = under_all.filter(policy=policy)
     costed = due.select(COSTED_SESSIONS.names())
@@ -203,23 +204,25 @@ def _cost(
     solar = attribution.filter(policy=policy)
     totals = _totals(due, solar, session_costs(costed, lines))
     save_costs(connection, totals, lines, attribution)
-    return checks.of_sessions(attribution)
+    return checks.of_sessions(attribution, pieces)
 
 
-def _attributed(connection: adbc.Connection, due: pl.DataFrame) -> pl.DataFrame:
-    """What plug-ins drew, as `ATTRIBUTED_PARTS` under all policies.
+def _attributed(
+    connection: adbc.Connection, due: pl.DataFrame, pieces: pl.DataFrame
+) -> pl.DataFrame:
+    """What plug-ins drew in their `pieces`, as `ATTRIBUTED_PARTS` under all policies.
 
     Other cars at their sites share the energy of their days, also if they are not due.
     """
     sites = due.select(*SESSION_KEY, "site_id")
-    own = read_pieces(connection, due).join(sites, on=SESSION_KEY)
+    own = pieces.join(sites, on=SESSION_KEY)
     zones = read_zones(connection)
     times = pl.concat(own.select("site_id", timestamp=bound) for bound in ("start", "end"))
     days = days_of(times.drop_nulls(), zones).join(zones, on="site_id")
     energy = read_energy(connection, days, is_priced=False)
     others = read_pieces_at(connection, days).join(sites, on=SESSION_KEY, how="anti")
-    pieces = pl.concat([own.select(PIECES_AT_SITES.names()), others])
-    parts = attributed_parts(pieces, energy.intervals, energy.ledger.mix)
+    all_cars = pl.concat([own.select(PIECES_AT_SITES.names()), others])
+    parts = attributed_parts(all_cars, energy.intervals, energy.ledger.mix)
     return parts.join(sites, on=SESSION_KEY, how="semi")
 
 

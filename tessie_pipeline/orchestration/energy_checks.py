@@ -20,7 +20,7 @@ from tessie_pipeline.domain.energy_checks import (
     repeated_days,
 )
 from tessie_pipeline.domain.findings import Finding, merged
-from tessie_pipeline.domain.ledger_checks import origins
+from tessie_pipeline.domain.ledger_checks import origins, whole_charges
 from tessie_pipeline.orchestration.calendar import FIRST_DAY
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.energy.days import stored_days
@@ -150,7 +150,15 @@ ATTRIBUTION = (
         is_error=True,
     ),
 )
-SESSIONS = ATTRIBUTION[:1]
+SESSIONS = (
+    ATTRIBUTION[0],
+    EnergyCheck(
+        "charges_are_attributed_whole",
+        "What is attributed of a charge is what its pieces drew.",
+        "energy [kWh]",
+        is_error=True,
+    ),
+)
 
 
 def specs(asset: str, checks: Iterable[EnergyCheck]) -> list[dg.AssetCheckSpec]:
@@ -216,9 +224,17 @@ def of_days(computed: pl.DataFrame, days: pl.DataFrame, now: datetime) -> dict[s
     }
 
 
-def of_sessions(attribution: pl.DataFrame) -> dict[str, Finding]:
-    """What is to be said of where the energy of charges came from (`CHARGING_ATTRIBUTION`)."""
-    return {"origins_add_up": origins(attribution, "vehicle_id", "session_started_at")}
+def of_sessions(attribution: pl.DataFrame, pieces: pl.DataFrame) -> dict[str, Finding]:
+    """What is to be said of where the energy of charges came from.
+
+    Args:
+        attribution: `CHARGING_ATTRIBUTION`.
+        pieces: `CHARGING_PIECES` of these charges.
+    """
+    return {
+        "origins_add_up": origins(attribution, "vehicle_id", "session_started_at"),
+        "charges_are_attributed_whole": whole_charges(attribution, pieces),
+    }
 
 
 def of_missing_days(

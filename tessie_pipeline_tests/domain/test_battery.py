@@ -1,6 +1,6 @@
 """The battery ledger against hand sums: a battery of 10 kWh, one step of five minutes at a time."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import polars as pl
@@ -203,6 +203,17 @@ def test_a_day_that_closes_otherwise_or_is_new_is_told() -> None:
     other = days_of(EMPTY, {"solar_to_battery_wh": 401.0})
     assert changed_closings(days, other).rows() == [("home", FIRST)]
     assert changed_closings(NO_LEDGER, days).rows() == [("home", FIRST)]
+
+
+@pytest.mark.parametrize(("off", "told"), [(0.009, []), (-0.011, [("home", FIRST)])])
+def test_changes_too_small_to_be_told_are_told_once_they_add_up(
+    off: float, told: list[tuple[str, date]]
+) -> None:
+    days = days_of(EMPTY, {"solar_to_battery_wh": 400.0})
+    following = days.with_columns(
+        date=pl.lit(FIRST + 2 * DAY), opening_wh=pl.col("closing_wh") + off, closing_wh=0.0
+    )
+    assert changed_closings(days, days, following).rows() == told
 
 
 def test_a_change_is_forgotten_once_the_battery_was_empty() -> None:

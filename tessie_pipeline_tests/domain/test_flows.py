@@ -43,6 +43,8 @@ TESLAS = (
     "battery_energy_imported_from_generator",
     "grid_energy_exported_from_generator",
 )
+NOTHING = {TESLAS[0]: 0.0}
+"""A bucket in which nothing flows, as far as it says."""
 POWERS_OF_TWO = tuple(2.0**n for n in range(10))
 """A value for each flow, such that each sum of some of them is of no others."""
 
@@ -145,17 +147,34 @@ def test_a_total_that_tesla_gives_counts_more_than_the_sum_of_its_flows(field: s
     assert_frame_equal(with_total.drop(changed), without.drop(changed))
 
 
-def test_a_total_without_a_split_leaves_the_flows_unknown() -> None:
+def test_totals_without_a_split_are_split_by_us() -> None:
+    totals = {
+        "solar_energy_exported": 100.0,
+        "battery_energy_exported": 0.0,
+        "total_battery_charge": 20.0,
+        "grid_energy_imported": 0.0,
+        "total_grid_energy_exported": 10.0,
+        "total_home_usage": 70.0,
+    }
+    split = dict(zip(TESLAS[:3], (5.0, 6.0, 7.0), strict=True))
+    ours, teslas = history(totals, totals | split).rows(named=True)
+    assert [ours[flow] for flow in FLOWS_WH[:3]] == [70, 20, 10]
+    assert [teslas[flow] for flow in FLOWS_WH[:3]] == [5, 6, 7]
+    assert (ours["coverage"], ours["source"], ours["residual_wh"]) == (1, teslas["source"], 0)
+
+
+def test_a_total_without_a_split_leaves_the_flows_unknown_and_is_not_covered() -> None:
     found = the_only(history({"solar_energy_exported": 7.0, "total_home_usage": 0.0}))
     known = {name: value for name, value in found.items() if value is not None}
     energies = {"solar_wh": 7.0, "home_wh": 0.0, "residual_wh": 7.0}
     assert set(known) == {"site_id", "timestamp", "source", "coverage", *energies}
     assert {name: known[name] for name in energies} == energies
+    assert known["coverage"] == 0
 
 
-def test_a_bucket_that_says_nothing_is_measured_time_with_nothing_known() -> None:
+def test_a_bucket_that_says_nothing_covers_nothing() -> None:
     found = the_only(history({}))
-    assert found["coverage"] == 1.0
+    assert found["coverage"] == 0
     assert {found[name] for name in (*TOTALS_WH, *FLOWS_WH)} == {None}
 
 
@@ -186,7 +205,7 @@ def test_a_total_that_is_absent_is_the_sum_of_the_flows_that_are_known_even_when
 def test_a_bucket_is_covered_as_far_as_it_had_run_when_the_answer_came(
     received_at: datetime, coverages: list[float]
 ) -> None:
-    found = history({}, {}, {}, received_at=received_at)
+    found = history(NOTHING, NOTHING, NOTHING, received_at=received_at)
     assert found["coverage"].to_list() == pytest.approx(coverages)
     assert found["timestamp"].to_list() == [MIDNIGHT + n * STEP for n in range(len(coverages))]
 
@@ -195,7 +214,7 @@ def test_each_day_is_covered_by_its_own_answer() -> None:
     answers = windows(days=2).with_columns(
         received_at=pl.Series([MIDNIGHT + 5 * DAY, MIDNIGHT + DAY + STEP / 2], dtype=UTC_TIME)
     )
-    rows = [{"timestamp": MIDNIGHT + DAY + n * STEP} for n in (-1, 0, 1)]
+    rows = [{"timestamp": MIDNIGHT + DAY + n * STEP, **NOTHING} for n in (-1, 0, 1)]
     found = intervals_from_history(energy(*rows), charge(), answers)
     assert found["coverage"].to_list() == [1.0, 0.5]
 

@@ -96,6 +96,7 @@ def test_a_power_that_is_missing_leaves_the_home_and_the_flows_unknown(name: str
     assert row["home_wh"] is None
     assert {row[flow] for flow in FLOWS_WH} == {None}
     assert sum(row[total] is not None for total in TOTALS_WH) >= 4
+    assert row["coverage"] == 0
 
 
 def test_a_bucket_that_still_ran_is_energy_as_far_as_it_had_run() -> None:
@@ -205,6 +206,12 @@ def test_rows_that_say_nothing_are_no_candidates() -> None:
     empty = interval(CALENDAR_HISTORY, 1, home_wh=None)
     assert best(empty, interval(LIVE_STATUS, 0.2))["source"] == LIVE_STATUS
     assert best_intervals(pl.DataFrame([empty], ENERGY_INTERVALS)).is_empty()
+
+
+def test_a_better_source_that_lacks_a_power_does_not_replace_one_with_flows() -> None:
+    (lacking,) = of_powers({"solar": 60, "battery": None, "grid": 60}).rows(named=True)
+    live = interval(LIVE_STATUS, 0.2) | {"timestamp": lacking["timestamp"]}
+    assert best(live, lacking | {"site_id": "home"})["source"] == LIVE_STATUS
 
 
 def test_the_row_is_taken_whole_but_for_a_state_of_charge_that_it_lacks() -> None:

@@ -101,26 +101,40 @@ def test_a_content_away_from_the_state_of_charge_is_found() -> None:
     assert found(finding) == (2, 1, "content less state of charge", about(2), about(1))
 
 
-def day_of(steps: int, **columns: float) -> Ledger:
-    """A ledger of a day with so many steps, of whose rows some columns are others."""
+def day_of(steps: int, *corrections: float, **columns: float) -> Ledger:
+    """A ledger of a day with so many steps, of which the first are corrected.
+
+    In each the battery takes in 9 and gives out 4 Wh. Columns of the day may be others.
+    """
     day = of_ledger((FIRST, 500.0, 550.0)).with_columns(**columns)
-    every = pl.DataFrame({"site_id": ["home"] * steps, "date": [FIRST] * steps})
+    every = pl.DataFrame({"site_id": ["home"] * steps, "date": [FIRST] * steps}).with_columns(
+        pl.Series("after_solar", [*corrections, *[0] * (steps - len(corrections))], pl.Float64)
+        + 505,
+        before_solar=500.0,
+        stored_solar=9.0,
+        drawn=4.0,
+    )
     return Ledger(day, NO_MIX, every)
 
 
 def test_a_day_that_the_state_of_charge_corrects_by_much_is_found() -> None:
     # 140 Wh passed: 14 of them and 2 % of 10 kWh are allowed.
-    assert adjustments(day_of(288), batteries()).odd == 0
-    finding = adjustments(day_of(276, adjusted_wh=-215.0), batteries())
+    assert adjustments(day_of(288, -200, 14), batteries()).odd == 0
+    finding = adjustments(day_of(276, -215), batteries())
     assert found(finding) == (1, 1, "adjusted", 215, about(214))
 
 
+def test_corrections_up_and_down_do_not_make_up_for_each_other() -> None:
+    finding = adjustments(day_of(288, 300, -300), batteries())
+    assert found(finding) == (1, 1, "adjusted", 600, about(214))
+
+
 def test_a_day_that_lacks_an_hour_may_be_corrected() -> None:
-    assert adjustments(day_of(270, adjusted_wh=-5000.0), batteries()).checked == 0
+    assert adjustments(day_of(270, -5000), batteries()).checked == 0
 
 
 def test_an_idle_battery_of_unknown_capacity_is_not_odd() -> None:
-    idle = day_of(288, charged_wh=0.0, discharged_wh=0.0, adjusted_wh=0.0)
+    idle = day_of(288, charged_wh=0.0, discharged_wh=0.0)
     finding = adjustments(idle, batteries(None))
     assert (finding.checked, finding.odd) == (1, 0)
 

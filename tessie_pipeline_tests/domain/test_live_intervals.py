@@ -167,15 +167,35 @@ def sum_to_home(row: Mapping[str, Any]) -> float:
 )
 def test_a_power_that_is_missing_is_not_zero(power: str, unknown: set[str]) -> None:
     rows: list[dict[str, Any]]
-    rows = [{"minute": n, "solar": 60, "grid": 60, "load": 120} for n in range(6)]
-    rows[2][power] = None
+    rows = [{"minute": n, "solar": 60, "grid": 60, "load": 120, power: None} for n in range(6)]
     (row,) = found(*rows)
     assert {name for name in TOTALS_WH if row[name] is None} == unknown
     assert {row[name] for name in FLOWS_WH} == {None}
-    assert row["coverage"] == 1
+    assert row["coverage"] == 0
     del rows[0]["load"]
     (row,) = found(*rows)
     assert row["home_wh"] is None
+
+
+@pytest.mark.parametrize("power", ["solar", "battery", "grid"])
+def test_time_beside_a_sample_that_lacks_a_power_is_not_covered(power: str) -> None:
+    rows: list[dict[str, Any]]
+    rows = [{"minute": n, "solar": 60, "grid": 60, "load": 120} for n in range(11)]
+    rows[2][power] = None
+    first, second = found(*rows)
+    # Known are the first minute and the last two.
+    assert (first["coverage"], second["coverage"]) == (0.6, 1)
+    assert [first[name] for name in ("solar_wh", "grid_imported_wh", "home_wh")] == [3, 3, 6]
+    assert first["solar_to_home_wh"] == 3
+    assert [second[name] for name in ("solar_wh", "grid_imported_wh", "home_wh")] == [5, 5, 10]
+
+
+def test_where_a_power_fails_what_is_known_before_counts_and_what_is_known_after_is_kept() -> None:
+    rows: list[dict[str, Any]]
+    rows = [{"minute": n, "solar": 60 if n < 4 else None, "grid": 60} for n in range(11)]
+    first, second = found(*rows)
+    assert (first["coverage"], first["solar_wh"], first["grid_imported_wh"]) == (0.6, 3, 3)
+    assert (second["coverage"], second["solar_wh"], second["grid_imported_wh"]) == (0, None, 5)
 
 
 def test_a_site_without_a_generator_need_not_say_so() -> None:

@@ -251,14 +251,17 @@ def test_a_session_that_does_not_add_up_is_named_by_its_car() -> None:
     sessions = pl.DataFrame([row | {"energy_kwh": 12.0}])
     rest = {f"{name}_kwh": 0.0 for name in ("from_battery_grid", "from_battery_generator")}
     rest |= {f"{name}_kwh": 0.0 for name in ("from_battery_unknown", "from_generator")}
-    found = checks.of_sessions(sessions.with_columns(**rest))
+    pieces = sessions.select("vehicle_id", "session_started_at", energy_kwh=pl.lit(12.5))
+    found = checks.of_sessions(sessions.with_columns(**rest), pieces)
 
-    (result,) = checks.results(checks.SESSIONS, [found], {"1f": "Red"}, "charging_attribution")
+    results = checks.results(checks.SESSIONS, [found], {"1f": "Red"}, "charging_attribution")
 
-    assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.ERROR)
-    assert result.asset_key == dg.AssetKey("charging_attribution")
-    where = result.metadata["where"].value
-    assert rows_of(where) == [["Red", "2026-03-28 18:30 UTC", "energy (ev_last)", "2", "1.3e-05"]]
+    for result, kwh in zip(results, ("2", "0.5"), strict=True):
+        assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.ERROR)
+        assert result.asset_key == dg.AssetKey("charging_attribution")
+        ((subject, at, what, off, _),) = rows_of(result.metadata["where"].value)
+        assert (subject, at) == ("Red", "2026-03-28 18:30 UTC")
+        assert (what, off) == ("energy (ev_last)", kwh)
 
 
 def test_a_check_of_many_parts_is_one_result() -> None:
