@@ -10,12 +10,12 @@ demo: $(READY) ## Run the main job on a simulated household.
 	@$(BIN)/tessie demo
 
 # Tests start many processes: without bytecode that is kept, each compiles everything anew.
-test: export PYTHONDONTWRITEBYTECODE :=
+test fuzz: export PYTHONDONTWRITEBYTECODE :=
 test: $(READY) ## Run the tests.
 	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 fuzz: $(READY) ## Try what holds of any input on new inputs, again and again until something fails.
-	@while $(BIN)/python -m pytest -n 4 -m hypothesis --hypothesis-profile=new; do :; done
+	@while $(BIN)/python -m pytest -n 4 -m hypothesis --hypothesis-profile=new; do :; done; exit 1
 
 check: $(READY) ## Lint, type-check, and hold the layers.
 	@$(BIN)/ruff format --check .

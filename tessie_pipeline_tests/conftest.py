@@ -31,7 +31,7 @@ LONGEST = (
     "orchestration/test_retention.py",
     "cli/test_retention.py",
     "domain/test_downsample_properties.py",
-    "store/backup/test_restore.py",
+    "store/backup/test_restoring.py",
     "store/backup/test_making.py",
     "orchestration/test_vehicle_history.py",
     "orchestration/test_bills.py",

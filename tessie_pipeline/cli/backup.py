@@ -17,7 +17,7 @@ from tessie_pipeline.cli.runner_lock import runner_lock
 from tessie_pipeline.settings import Settings
 from tessie_pipeline.store.accounts import NoAccountError, SealedTokens
 from tessie_pipeline.store.archive.parquet import Archive, ArchiveError
-from tessie_pipeline.store.backup import restore as restoring
+from tessie_pipeline.store.backup import restoring
 from tessie_pipeline.store.backup.archive_listing import archive_problems
 from tessie_pipeline.store.backup.files import (
     Backup,

@@ -12,7 +12,7 @@ from tessie_pipeline.domain.attribution_policies import (
     SOLAR_TO_EV_FIRST,
 )
 from tessie_pipeline.store.accounts import NoAccountError
-from tessie_pipeline.store.energy.policy import choose_policy, chosen_policy
+from tessie_pipeline.store.charging.policy import choose_policy, chosen_policy
 
 _MEANINGS = {
     PROPORTIONAL: "The car and the home take each source in the same proportion.",

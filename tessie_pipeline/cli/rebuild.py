@@ -19,10 +19,10 @@ from tessie_pipeline.domain.rollups import ENERGY_SERIES, VEHICLE_SERIES, Series
 from tessie_pipeline.domain.samples import UTC_TIME
 from tessie_pipeline.store import migrations
 from tessie_pipeline.store.archive.parquet import Archive
-from tessie_pipeline.store.archive.restoring import restore
 from tessie_pipeline.store.energy.dirty_days import mark_days
 from tessie_pipeline.store.partitions import BusyError, partitions_of
 from tessie_pipeline.store.registries import read_zones, vehicle_names
+from tessie_pipeline.store.retention.restoring import restore
 from tessie_pipeline.store.retention.retiring import retire_samples
 from tessie_pipeline.store.sample_changes import Reader, mark
 from tessie_pipeline.store.tables.columns import metadata

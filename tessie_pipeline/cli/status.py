@@ -12,16 +12,16 @@ from tessie_pipeline.cli.environment import Environment, embedded_postgres
 from tessie_pipeline.orchestration.local_dagster import local_dagster
 from tessie_pipeline.store import migrations, tables
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.tables import energy as energy_tables
+from tessie_pipeline.store.tables.energy import energy_daily, energy_history, energy_intervals
 
 _SHOWN = {
     tables.vehicles: tables.vehicles.c.updated_at,
     tables.energy_sites: tables.energy_sites.c.updated_at,
     tables.vehicle_states: tables.vehicle_states.c.timestamp,
     tables.energy_states: tables.energy_states.c.timestamp,
-    energy_tables.energy_history: energy_tables.energy_history.c.received_at,
-    energy_tables.energy_intervals: energy_tables.energy_intervals.c.timestamp,
-    energy_tables.energy_daily: energy_tables.energy_daily.c.date,
+    energy_history: energy_history.c.received_at,
+    energy_intervals: energy_intervals.c.timestamp,
+    energy_daily: energy_daily.c.date,
     tables.rejected_payloads: tables.rejected_payloads.c.received_at,
 }
 """Tables, and the column that says how new their newest row is."""

@@ -11,7 +11,7 @@ from rich.table import Table
 from tessie_pipeline.cli.environment import Environment
 from tessie_pipeline.cli.status import age, stored
 from tessie_pipeline.domain.attribution_policies import POLICIES, PROPORTIONAL
-from tessie_pipeline.store.energy.policy import chosen_policy
+from tessie_pipeline.store.charging.policy import chosen_policy
 from tessie_pipeline.store.frames import read_frame
 
 WEEK = """

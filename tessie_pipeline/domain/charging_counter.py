@@ -151,20 +151,22 @@ def _entered(kept: pl.DataFrame) -> pl.DataFrame:
     """What the counter at the beginning of each plug-in belongs to.
 
     A counter that has changed since before the plug-in (`is_changed`) restarted at it: all it
-    shows is this plug-in's (`entry_kwh`). If the car was last seen on another plug and has not
-    charged on this one, what it rose by is that one's (`late_kwh`). `is_outside` readings lie
-    between two plug-ins, so that any change is one's that nobody saw.
+    shows is this plug-in's (`entry_kwh`). If the car was last seen on another plug, and the counter
+    has not restarted on this one yet, what it rose by is that one's (`late_kwh`). `is_outside`
+    readings lie between two plug-ins, so that any change is one's that nobody saw.
     """
     counter, change = pl.col("counter"), pl.col("counter") - pl.col("previous_counter")
-    is_halved = (change < -NOISE_KWH) & (counter <= RESTARTED_SHARE * pl.col("previous_counter"))
+    is_halved = _is_halved(counter, pl.col("previous_counter"))
     noise_kwh = pl.when("has_charged").then(STATIC_KWH).otherwise(NOISE_KWH)
     is_outside = (
         ~pl.col("enters")
         & ~pl.col("is_plugged")
         & (~pl.col("previous_is_plugged") | (pl.col("is_driven") & is_halved))
     )
+    following = counter.shift(-1).over("plug_in")
+    is_left_over = ~pl.col("has_charged") | _is_halved(following, counter).fill_null(False)
     is_late = (
-        pl.col("enters") & pl.col("previous_is_plugged") & (change > 0) & ~pl.col("has_charged")
+        pl.col("enters") & pl.col("previous_is_plugged") & (change > 0) & is_left_over
     ).fill_null(False)
     # Without a reading before, a charge that is under way or complete is taken as this one's.
     is_own = pl.col("has_charged") | (pl.col("is_first") & (pl.col("charging_state") == "Complete"))
@@ -188,6 +190,11 @@ def _entered(kept: pl.DataFrame) -> pl.DataFrame:
             entry_kwh=pl.when(is_entry & pl.col("enters")).then(counter).otherwise(0.0),
         )
     )
+
+
+def _is_halved(counter: pl.Expr, before: pl.Expr) -> pl.Expr:
+    """Whether a counter fell so far that it restarted."""
+    return (counter - before < -NOISE_KWH) & (counter <= RESTARTED_SHARE * before)
 
 
 def _tails(shown: pl.DataFrame, readings: pl.DataFrame) -> pl.DataFrame:

@@ -33,7 +33,7 @@ from tessie_pipeline.store.charging.bills import (
 )
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.registries import listed_sites
-from tessie_pipeline.store.tables import charging as tables
+from tessie_pipeline.store.tables import charging as charging_tables
 from tessie_pipeline.tesla.answers import UndecodableAnswer, rejected
 from tessie_pipeline.tesla.charging_bills import (
     CHARGING_FEES,
@@ -63,7 +63,7 @@ BILLS_CHECK, CONNECTORS_CHECK = "bills_came", "connectors_answered"
     deps=["vehicles"],
     group_name="charging",
     kinds={"tesla", "postgres"},
-    metadata=table_metadata(tables.charging_bills),
+    metadata=table_metadata(charging_tables.charging_bills),
     pool="tesla_history",
     check_specs=[dg.AssetCheckSpec(BILLS_CHECK, asset="charging_bills")],
 )
@@ -121,7 +121,7 @@ def charging_bills(
     deps=["energy_sites"],
     group_name="charging",
     kinds={"tesla", "postgres"},
-    metadata=table_metadata(tables.wall_connector_charges),
+    metadata=table_metadata(charging_tables.wall_connector_charges),
     pool="tesla_history",
     check_specs=[dg.AssetCheckSpec(CONNECTORS_CHECK, asset="wall_connector_charges")],
 )

@@ -37,7 +37,7 @@ from tessie_pipeline.store.charging.sessions import (
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.energy.attribution import follow_charges, read_pieces_begun
 from tessie_pipeline.store.registries import read_vins
-from tessie_pipeline.store.retention.policies import gone_days
+from tessie_pipeline.store.retention.log import gone_days
 from tessie_pipeline.store.sample_changes import mark
 from tessie_pipeline.store.tables import charging as charging_tables
 from tessie_pipeline.store.vehicle_samples import read_samples, sampled_spans

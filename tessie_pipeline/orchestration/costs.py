@@ -45,10 +45,10 @@ from tessie_pipeline.store.charging.costs import (
     read_pieces,
     save_costs,
 )
+from tessie_pipeline.store.charging.policy import chosen_policy
 from tessie_pipeline.store.charging.tariffs import read_tariffs
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.energy.attribution import PIECES_AT_SITES, read_pieces_at
-from tessie_pipeline.store.energy.policy import chosen_policy
 from tessie_pipeline.store.partitions import lock_writes
 from tessie_pipeline.store.registries import read_zones
 from tessie_pipeline.store.tables import charging as charging_tables

@@ -93,7 +93,7 @@ def missing_answers(
     """The answers to fetch for the local days from `start` up to `end` that have begun by `now`.
 
     Those of days in progress come last, others the newest first; the arguments and what is left
-    out are those of `store.gaps.read_missing`.
+    out are those of `store.energy.gaps.read_missing`.
     """
     with database.rows() as connection:
         rows = read_missing(connection, start, end, now, refetch=refetch, sparingly=sparingly)

@@ -3,7 +3,8 @@
 Not here: the sources themselves, and which of them is better (`domain.interval_sources`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 
 import adbc_driver_postgresql.dbapi as adbc
@@ -30,7 +31,7 @@ from tessie_pipeline.store.energy.dirty_days import OF_INTERVALS, mark_days
 from tessie_pipeline.store.energy.history import read_answers
 from tessie_pipeline.store.energy.intervals import keep_better
 from tessie_pipeline.store.energy.site_rows import read_site_rows, read_site_rows_ahead
-from tessie_pipeline.store.retention.policies import gone_days
+from tessie_pipeline.store.retention.log import gone_days
 from tessie_pipeline.store.tables import energy_states
 from tessie_pipeline.store.tables.energy import energy_intervals
 from tessie_pipeline.tesla.answers import Rejected
@@ -130,20 +131,21 @@ def _intervals_of_tesla(
 
 def read_samples(
     connection: adbc.Connection, days: pl.DataFrame, schema: pl.Schema = SAMPLES
-) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+) -> Generator[tuple[pl.DataFrame, pl.DataFrame], None, None]:
     """Some of the days at a time, with what `intervals_from_samples` takes for them.
 
     That is the days' samples and the next ones on either side. While the caller computes the
     intervals of some days, the next ones are read.
 
     Args:
-        connection: the transaction; not to be used by others before all is read.
+        connection: the transaction; not to be used by others until all is read, or this closed.
         days: `DAY_WINDOWS`.
         schema: of the samples.
     """
     wider = days.with_columns(pl.col("start") - LONGEST_GAP, pl.col("end") + LONGEST_GAP)
-    for numbers, samples in read_site_rows_ahead(connection, energy_states, wider, schema):
-        yield days[numbers], samples
+    with closing(read_site_rows_ahead(connection, energy_states, wider, schema)) as parts:
+        for numbers, samples in parts:
+            yield days[numbers], samples
 
 
 def _intervals_of_samples(connection: adbc.Connection, days: pl.DataFrame) -> pl.DataFrame:
@@ -152,10 +154,11 @@ def _intervals_of_samples(connection: adbc.Connection, days: pl.DataFrame) -> pl
     Of days that are gone they say less than what came late for them was to add to.
     """
     is_gone = pl.col("timestamp").dt.date().is_in(gone_days(connection, ENERGY_SERIES))
-    found = (
-        in_their_days(intervals_from_samples(samples.filter(~is_gone)), own).select(
-            ENERGY_INTERVALS.names()
-        )
-        for own, samples in read_samples(connection, days)
-    )
+    with closing(read_samples(connection, days)) as parts:
+        found = [
+            in_their_days(intervals_from_samples(samples.filter(~is_gone)), own).select(
+                ENERGY_INTERVALS.names()
+            )
+            for own, samples in parts
+        ]
     return pl.concat([ENERGY_INTERVALS.to_frame(), *found])

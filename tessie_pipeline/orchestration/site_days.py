@@ -1,7 +1,7 @@
 """Which days of which sites a run computes: all of its dates, or those of them that changed.
 
-A run that is tagged `ONLY_CHANGED` computes the days that are marked (`store.dirty_days`), any
-other all. Either takes off the marks of what it computed, in the transaction that writes it.
+A run that is tagged `ONLY_CHANGED` computes the days that are marked (`store.energy.dirty_days`),
+any other all. Either takes off the marks of what it computed, in the transaction that writes it.
 """
 
 from collections.abc import Callable, Sequence

@@ -11,7 +11,7 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
-from tessie_pipeline.store.energy.policy import CHOSEN
+from tessie_pipeline.store.charging.policy import CHOSEN
 from tessie_pipeline.store.frames import execute, read_frame
 from tessie_pipeline.store.tables.charging import charging_bills, charging_fees, derived_from
 from tessie_pipeline.store.tables.drives import driver_rules

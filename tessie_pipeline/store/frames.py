@@ -55,7 +55,8 @@ def read_frame(
 def ahead(parts: Iterator[PartT], most: int = 1) -> Generator[list[PartT], None, None]:
     """The parts, all those at a time that a thread of its own has read meanwhile.
 
-    Nobody else may use what they are read from before all are.
+    Nobody else may use what they are read from until all are, or until this is closed: wrap it in
+    `contextlib.closing`, since a traceback keeps what failed work was iterating over.
 
     Args:
         parts: what is read.

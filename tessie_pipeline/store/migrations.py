@@ -79,7 +79,7 @@ def downgrade(database: Database) -> MigrationStatus:
 
 
 def draft(database: Database, what: str) -> Path:
-    """Write a revision that makes a current database that of `tables.py`; returns its file.
+    """Write a revision that makes a current database that of `store/tables`; returns its file.
 
     It is a draft: Alembic does not see triggers, partitions and comments on schemas.
 

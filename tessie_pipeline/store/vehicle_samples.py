@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from tessie_pipeline.domain.rollups import VEHICLE_SERIES
 from tessie_pipeline.domain.samples import UTC_TIME, VEHICLE_STATES
 from tessie_pipeline.store.frames import as_rows, read_frame
-from tessie_pipeline.store.retention.policies import gone_days
+from tessie_pipeline.store.retention.log import gone_days
 from tessie_pipeline.store.tables import vehicle_states
 from tessie_pipeline.store.tables.rollups import vehicle_states_daily, vehicle_states_hourly
 

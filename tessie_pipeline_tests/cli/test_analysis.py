@@ -9,7 +9,7 @@ import pytest
 
 from tessie_pipeline.store.database import Database
 from tessie_pipeline_tests.cli.conftest import Result, Tessie
-from tessie_pipeline_tests.store.archived import DAY, archive_of, samples, stored
+from tessie_pipeline_tests.store.archive.archived import DAY, archive_of, samples, stored
 
 SOLAR = "select max(solar_power_w) as most, any_value(grid_status) from energy_states"
 

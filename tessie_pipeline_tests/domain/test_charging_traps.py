@@ -63,6 +63,21 @@ def test_a_charge_on_the_next_plug_counts_there_though_the_counter_had_risen() -
     assert (home, elsewhere) == (0.25, 1.0)
 
 
+def test_a_counter_that_restarts_after_charging_began_on_the_next_plug_still_told_of_the_last() -> (
+    None
+):
+    # 11.9 kWh at home, of which 1.9 were not seen, and 3 elsewhere.
+    home, elsewhere = detect(
+        frame(
+            sample(30, "Charging", 10.0, odometer=1000.0),
+            sample(60, "Charging", 11.9, odometer=1012.0),
+            sample(62, "Charging", 0.5, odometer=1012.0),
+            sample(75, "Charging", 3.0, odometer=1012.0),
+        )
+    ).sessions["energy_added_kwh"]
+    assert (home, elsewhere) == (11.9, 3.0)
+
+
 def test_slow_charging_from_zero_is_counted_once_however_often_it_is_sampled() -> None:
     # 1.8 kW are 0.03 kWh a minute, too little to be a change; from minute 40 on it is 6 kW.
     slow = charging(5, 40, kw=1.8, step=1)

@@ -20,9 +20,9 @@ from tessie_pipeline.orchestration.costs import Costed, derive_costs
 from tessie_pipeline.orchestration.intervals import derive_intervals
 from tessie_pipeline.store.bases import outdated
 from tessie_pipeline.store.charging.costs import are_due
+from tessie_pipeline.store.charging.policy import choose_policy
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.energy.attribution import follow_charges
-from tessie_pipeline.store.energy.policy import choose_policy
 from tessie_pipeline.store.frames import read_frame
 from tessie_pipeline.store.migrations import READER_ROLE
 from tessie_pipeline.store.states import add_states

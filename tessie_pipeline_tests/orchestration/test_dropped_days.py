@@ -14,11 +14,11 @@ from tessie_pipeline.domain.rollups import ALL_SERIES, ENERGY_SERIES, VEHICLE_SE
 from tessie_pipeline.domain.samples import ENERGY_STATES, VEHICLE_STATES
 from tessie_pipeline.orchestration.retention import carry_out, plan, rebuilds
 from tessie_pipeline.store.archive.parquet import Archive
-from tessie_pipeline.store.archive.restoring import restore
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.energy.dirty_days import mark_days
 from tessie_pipeline.store.partitions import partitions_of
 from tessie_pipeline.store.registries import read_zones
+from tessie_pipeline.store.retention.restoring import restore
 from tessie_pipeline.store.retention.retiring import retire_samples
 from tessie_pipeline.store.sample_changes import mark
 from tessie_pipeline.store.states import add_states

@@ -21,9 +21,9 @@ from tessie_pipeline.store import migrations, tables
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.embedded.postgres import EmbeddedPostgres
 from tessie_pipeline.store.partitions import ensure_partitions
-from tessie_pipeline.store.tables import energy as energy_tables
 from tessie_pipeline.store.tables.columns import metadata
 from tessie_pipeline.store.tables.drives import drivers
+from tessie_pipeline.store.tables.energy import energy_intervals
 from tessie_pipeline_tests.store.conftest import wait_until_blocked
 
 VIEWS = {
@@ -99,7 +99,7 @@ def check(database: Database, change: str = "") -> None:
 
 def add_month(database: Database) -> None:
     with database.frames() as connection:
-        ensure_partitions(connection, energy_tables.energy_intervals, [NOON])
+        ensure_partitions(connection, energy_intervals, [NOON])
 
 
 def test_the_status_says_what_is_pending(bare_database: Database) -> None:

@@ -11,7 +11,7 @@ from tessie_pipeline.domain.sample_windows import WINDOWS
 from tessie_pipeline.domain.samples import UTC_TIME
 from tessie_pipeline.store import tables
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.retention.policies import gone_days, note_restored
+from tessie_pipeline.store.retention.log import gone_days, note_restored
 from tessie_pipeline.store.states import add_states
 from tessie_pipeline.store.tables.rollups import (
     retention_log,

@@ -42,7 +42,7 @@ class World:
         self.now += timedelta(seconds=wait_s)
 
     def hold_against(self, endpoint: str, tesla_id: int) -> Hold | None:
-        """As `store.holds` does it."""
+        """As `store.calls.holds` does it."""
         for hold in self.holds:
             is_it = hold.endpoint in ("", endpoint) and hold.tesla_id in (0, tesla_id)
             if is_it and (hold.held_until is None or hold.held_until > self.now):

@@ -1,7 +1,7 @@
 """Files for analysts: the tables of some days as Parquet, or as one DuckDB database.
 
 Samples come from the archive and Postgres alike. What only the pipeline needs, and everything of
-the schema `private`, is in no export. Not here: reading both (`analysis_connection`).
+the schema `private`, is in no export. Not here: reading both (`connection`).
 """
 
 import shutil

@@ -1,6 +1,6 @@
 """A person's SQL over the archive and Postgres: statements that only read, and their answers.
 
-Not here: how both come together (`analysis_connection`), and how answers are shown (the CLI).
+Not here: how both come together (`connection`), and how answers are shown (the CLI).
 """
 
 import re

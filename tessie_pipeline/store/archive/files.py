@@ -1,7 +1,7 @@
 """Where the files of the archive are: a local directory, or any file system that fsspec knows.
 
 A file appears whole or not at all: what is written is a draft, whose name no reader looks for,
-until it is published. Not here: what the files hold (`archive.py`).
+until it is published. Not here: what the files hold (`parquet`).
 """
 
 import os

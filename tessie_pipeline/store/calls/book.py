@@ -3,12 +3,19 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from tessie_pipeline.domain.calls import LOGIN_REQUIRED, ApiCall, Hold
-from tessie_pipeline.store.accounts import SealedTokens
 from tessie_pipeline.store.calls.holds import holds_against, put_hold
 from tessie_pipeline.store.calls.log import record
 from tessie_pipeline.store.database import Database
+
+
+class Account(Protocol):
+    """Where what is known of the account is kept."""
+
+    def remember(self, *, fleet_api_url: str) -> object:
+        """Keep the address of the account's region."""
 
 
 @dataclass(frozen=True)
@@ -16,7 +23,7 @@ class StoredCalls:
     """Calls and holds; each is a transaction of its own, so that a killed run loses none."""
 
     database: Database
-    tokens: SealedTokens
+    account: Account
     now: Callable[[], datetime]
 
     def hold_against(self, endpoint: str, tesla_id: int) -> Hold | None:
@@ -40,4 +47,4 @@ class StoredCalls:
 
     def move_to(self, base_url: str) -> None:
         """Keep the address of the account's region."""
-        self.tokens.remember(fleet_api_url=base_url)
+        self.account.remember(fleet_api_url=base_url)

@@ -1,1 +1,1 @@
-"""Charging as it is stored, with what it cost, Tesla's own records of it, places and tariffs."""
+"""Charging as it is stored, with what it cost and followed: Tesla's records, places and prices."""

@@ -18,7 +18,7 @@ from tessie_pipeline.domain.rollups import ENERGY_SERIES
 from tessie_pipeline.domain.samples import ENERGY_STATES, UTC_TIME
 from tessie_pipeline.store.derived import in_windows, merge_rows, replace_rows
 from tessie_pipeline.store.frames import as_rows, execute, read_frame
-from tessie_pipeline.store.retention.policies import gone_days
+from tessie_pipeline.store.retention.log import gone_days
 from tessie_pipeline.store.tables import energy_states, vehicles
 from tessie_pipeline.store.tables.charging import (
     charging_pieces,

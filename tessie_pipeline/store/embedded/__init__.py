@@ -1,1 +1,1 @@
-"""A Postgres server that nobody has to install."""
+"""The embedded Postgres: who shares it (`postgres`), how it runs (`server`), and its programs."""

@@ -139,6 +139,7 @@ class EmbeddedPostgres:
             raise EmbeddedPostgresError(
                 "The embedded Postgres runs on Linux and macOS. Set DATABASE_URL to a server."
             )
+        # Not `make_directory`: the server's own user has to search it.
         self.home.mkdir(parents=True, exist_ok=True)
         if not self._root.exists():
             is_root = os.geteuid() == 0

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from tessie_pipeline.store.embedded import config as server_config
+from tessie_pipeline.store.embedded import config
 from tessie_pipeline.store.embedded.config import Access
 from tessie_pipeline.store.embedded.programs import (
     MAJOR_VERSION,
@@ -134,7 +134,7 @@ class Server:
                 open_for_reading(tree)
             for place in (installation(), self.root, self.data.resolve().parent):
                 open_way_to(place, user)
-        server_config.write(self.root, self.data)
+        config.write(self.root, self.data)
         if not self.data.is_dir() or not any(self.data.iterdir()):
             self._create(user, lock)
         self._check_version()
@@ -145,14 +145,14 @@ class Server:
         access = Access.read(self.root)
         if access is None:
             access = Access.random()
-            self._run_sql(self.data, server_config.set_passwords(access), user, lock)
+            self._run_sql(self.data, config.set_passwords(access), user, lock)
             access.write(self.root)
-        if not server_config.is_free_port(access.port):
-            access = replace(access, port=server_config.free_port())
+        if not config.is_free_port(access.port):
+            access = replace(access, port=config.free_port())
             logger.warning("The port was taken: Postgres moves to port %d", access.port)
             access.write(self.root)
         self._prepare_log(user)
-        options = server_config.options(self.root, access.port, self.is_durable)
+        options = config.options(self.root, access.port, self.is_durable)
         # pg_ctl hands these names to a shell: relative ones keep it from reading "$" in a path.
         command = ["start", "-W", "-s", "-D", self.data.name, "-l", self.log.name]
         arguments = [*command, "-o", shlex.join(options)]
@@ -166,10 +166,10 @@ class Server:
         draft.mkdir(mode=0o700)
         if user is not None:
             os.chown(draft, user.uid, user.gid)
-        options = [*server_config.INITDB_OPTIONS, *([] if self.is_durable else ["--no-sync"])]
+        options = [*config.INITDB_OPTIONS, *([] if self.is_durable else ["--no-sync"])]
         run("initdb", "-D", draft, *options, user=user, keep_open=[lock])
         access = Access.read(self.root) or Access.random()
-        sql = (*server_config.CREATE_ROLES, *server_config.set_passwords(access))
+        sql = (*config.CREATE_ROLES, *config.set_passwords(access))
         self._run_sql(draft, sql, user, lock)
         access.write(self.root)
         rename(draft, self.data)
@@ -179,7 +179,7 @@ class Server:
         self, data: Path, statements: Sequence[str], user: SystemUser | None, lock: int
     ) -> None:
         """Runs one-line statements without a server, so that no superuser needs a password."""
-        options = server_config.options(self.root, 0, self.is_durable)
+        options = config.options(self.root, 0, self.is_durable)
         sql = "".join(f"{statement}\n" for statement in statements)
         arguments = ["--single", "-D", str(data), *options, "postgres"]
         said = run("postgres", *arguments, user=user, keep_open=[lock], stdin=sql)

@@ -4,7 +4,8 @@ Rows come in no order, which costs a third of what an order does (`ORDER BY` in 
 can be read while those that came are worked on. Not here: what is done with them.
 """
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
+from contextlib import closing
 from typing import Any
 
 import adbc_driver_postgresql.dbapi as adbc
@@ -68,10 +69,11 @@ def read_site_rows_ahead(
     """As `read_site_rows`, some whole windows at a time: their numbers, from 0, and their rows.
 
     The next windows are read while the caller works on the ones it has, all by one statement. Rows
-    in several windows come with each of them.
+    in several windows come with each of them, windows without any do not come. A NaN that is stored
+    comes as null. To be closed before the connection is used otherwise, see `frames.ahead`.
 
     Args:
-        connection: the transaction; not to be used by others before all is read.
+        connection: the transaction.
         table: a time series keyed on `site_id` and `timestamp`.
         windows: `site_id`, `start` and `end`.
         schema: which columns of `table`, `site_id` and `timestamp` among them, the others `Double`.
@@ -83,12 +85,16 @@ def read_site_rows_ahead(
     query = _query(
         table, windows.with_row_index("number"), (_sent(table.c[name]) for name in names)
     )
-    for part in _batches(connection, query):
-        found = part.drop_nulls("timestamp")  # a window without rows
-        rows = pl.DataFrame([_received(found[name]) for name in names])
-        sizes = found["timestamp"].bin.size() // 8
-        sites = windows["site_id"].gather(found["number"]).repeat_by(sizes).explode()
-        yield found["number"], rows.with_columns(site_id=sites).select(schema.names()).cast(schema)
+    with closing(_batches(connection, query)) as parts:
+        for part in parts:
+            found = part.drop_nulls("timestamp")  # a window without rows
+            if found.is_empty():
+                continue
+            rows = pl.DataFrame([_received(found[name]) for name in names])
+            sizes = found["timestamp"].bin.size() // 8
+            sites = windows["site_id"].gather(found["number"]).repeat_by(sizes).explode()
+            rows = rows.with_columns(site_id=sites).select(schema.names()).cast(schema)
+            yield found["number"], rows
 
 
 def _query(
@@ -139,11 +145,14 @@ def _received(sent: pl.Series) -> pl.Series:
     return (values + _EPOCH_US).cast(UTC_TIME)
 
 
-def _batches(connection: adbc.Connection, query: sa.Select[Any]) -> Iterator[pl.DataFrame]:
+def _batches(
+    connection: adbc.Connection, query: sa.Select[Any]
+) -> Generator[pl.DataFrame, None, None]:
     """The rows of a query, as they come, while the next ones are being read."""
     with connection.cursor() as cursor:
         size = {StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(BATCH_BYTES)}
         cursor.adbc_statement.set_options(**size)
         cursor.execute(sql_text(query))
-        for batches in ahead(cursor.fetch_record_batch(), BATCHES_AHEAD):
-            yield pl.DataFrame(pa.Table.from_batches(batches))
+        with closing(ahead(cursor.fetch_record_batch(), BATCHES_AHEAD)) as parts:
+            for batches in parts:
+                yield pl.DataFrame(pa.Table.from_batches(batches))

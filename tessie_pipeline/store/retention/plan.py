@@ -11,7 +11,8 @@ import adbc_driver_postgresql.dbapi as adbc
 
 from tessie_pipeline.domain.retention import Partition, Policy, due
 from tessie_pipeline.store.partitions import partition_sizes, partitions_of
-from tessie_pipeline.store.retention.policies import dropped_partitions, read_waits
+from tessie_pipeline.store.retention.log import dropped_partitions
+from tessie_pipeline.store.retention.policies import read_waits
 from tessie_pipeline.store.tables.columns import metadata
 
 DAY = timedelta(days=1)

@@ -1,4 +1,4 @@
-"""How long time series are kept, what still needs their samples, and the account of what went.
+"""How long time series are kept, and what still needs their samples.
 
 Not here: which partitions are old (`domain/retention.py`), making hours and days of them
 (`store/retention/retiring.py`).
@@ -18,7 +18,7 @@ from tessie_pipeline.domain.retention import Policy
 from tessie_pipeline.domain.rollups import ENERGY_SERIES, VEHICLE_SERIES, Series
 from tessie_pipeline.settings import Settings
 from tessie_pipeline.store.frames import execute, read_frame
-from tessie_pipeline.store.tables.rollups import retention_log, retention_policies
+from tessie_pipeline.store.tables.rollups import retention_policies
 
 WAITS = pl.Schema({"day": pl.Date(), "reason": pl.String()})
 """One row per day (UTC) whose samples have to stay, and reason."""
@@ -101,36 +101,6 @@ def save_policies(connection: sa.Connection, policies: Sequence[Policy]) -> None
         insert = pg.insert(retention_policies).values(values)
         given = {name: insert.excluded[name] for name in values if name != "series"}
         connection.execute(insert.on_conflict_do_update(index_elements=["series"], set_=given))
-
-
-def dropped_partitions(connection: adbc.Connection, table: str) -> dict[date, bool]:
-    """The first days of the table's partitions that were dropped, and whether each is archived.
-
-    It is in full, or not at all: samples that come late are archived if those in time were.
-    """
-    c = retention_log.c
-    is_archived = sa.func.bool_and(c.archive_file.is_not(None))
-    query = sa.select(c.start, is_archived.label("is_archived")).where(c.series == table)
-    schema = pl.Schema({"start": pl.Date(), "is_archived": pl.Boolean()})
-    return dict(read_frame(connection, query.group_by(c.start), schema).iter_rows())
-
-
-def gone_days(connection: adbc.Connection, series: Series) -> list[date]:
-    """The days (UTC) that were dropped and have not come back as a whole since, in order.
-
-    What Postgres has of them came late: what was derived has known more than that.
-    """
-    c = retention_log.c
-    is_gone = (c.series == series.name, c.restored_at.is_(None))
-    query = sa.select(c.start).where(*is_gone).distinct().order_by(c.start)
-    return read_frame(connection, query, pl.Schema({"start": pl.Date()}))["start"].to_list()
-
-
-def note_restored(connection: adbc.Connection, series: Series, day: date) -> None:
-    """Note that a dropped day (UTC) has come back as a whole, as often as it was dropped so far."""
-    c = retention_log.c
-    is_it = (c.series == series.name, c.start == day)
-    execute(connection, sa.update(retention_log).values(restored_at=sa.func.now()).where(*is_it))
 
 
 def read_waits(connection: adbc.Connection, series: Series, days: Sequence[date]) -> pl.DataFrame:

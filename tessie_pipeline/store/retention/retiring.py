@@ -6,7 +6,7 @@ happened, but for a file of the archive, which is written again. Not here: which
 """
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import chain
@@ -24,7 +24,7 @@ from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.frames import ahead, execute, read_frame
 from tessie_pipeline.store.partitions import drop_partition, lock_writes
 from tessie_pipeline.store.retention.day_samples import DAY, DaySamples, midnight
-from tessie_pipeline.store.retention.policies import dropped_partitions, gone_days
+from tessie_pipeline.store.retention.log import dropped_partitions, gone_days
 from tessie_pipeline.store.retention.rollups import read_clocks, rewrite_rollup
 from tessie_pipeline.store.tables.columns import metadata
 from tessie_pipeline.store.tables.rollups import retention_log
@@ -159,10 +159,9 @@ def _gather(samples: DaySamples, clocks: pl.DataFrame, archive: Archive | None) 
     ]
     beside = samples.beside(subjects)
     writing = archive.writing(samples.series.name, samples.day) if archive else nullcontext()
-    with writing as writer:
-        # While hours are made of some, Postgres sends the next ones.
-        read = chain.from_iterable(ahead(map(samples.stored, groups)))
-        for stored, some in zip(read, groups, strict=True):
+    # While hours are made of some, Postgres sends the next ones.
+    with writing as writer, closing(ahead(map(samples.stored, groups))) as parts:
+        for stored, some in zip(chain.from_iterable(parts), groups, strict=True):
             gathered.rows += stored.height
             gathered.checksum += checksum(stored)
             if not stored.is_empty():

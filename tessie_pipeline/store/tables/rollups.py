@@ -1,6 +1,6 @@
 """The tables of what is kept of old samples: by the hour, by the day, and the account of it.
 
-The figures follow `domain/rollups.py`. Not here: samples (`tables`).
+The figures follow `domain/rollups.py`. Not here: samples (`store/tables`).
 """
 
 from typing import Any

@@ -11,7 +11,7 @@ from tessie_pipeline.store.analysis.export import ExportError, export
 from tessie_pipeline.store.archive.parquet import Archive
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.tables import energy_sites
-from tessie_pipeline_tests.store.archived import DAY, SITES, archive_of, samples, stored
+from tessie_pipeline_tests.store.archive.archived import DAY, SITES, archive_of, samples, stored
 
 NEXT_DAY = DAY + timedelta(days=1)
 

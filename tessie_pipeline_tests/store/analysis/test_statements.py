@@ -12,7 +12,7 @@ from tessie_pipeline.store.analysis.statements import Analysis, AnalysisError, a
 from tessie_pipeline.store.archive.parquet import Archive
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.tables import energy_sites
-from tessie_pipeline_tests.store.archived import (
+from tessie_pipeline_tests.store.archive.archived import (
     DAY,
     SITES,
     archive_of,

@@ -19,7 +19,14 @@ from tessie_pipeline.store.archive import parquet as archive_module
 from tessie_pipeline.store.archive.parquet import Archive, ArchiveError, checksum
 from tessie_pipeline.store.archive.rows import rows_schema
 from tessie_pipeline.store.tables import vehicle_states
-from tessie_pipeline_tests.store.archived import DAY, SCHEMA, SITES, archive_of, archived, samples
+from tessie_pipeline_tests.store.archive.archived import (
+    DAY,
+    SCHEMA,
+    SITES,
+    archive_of,
+    archived,
+    samples,
+)
 
 NEXT_DAY = DAY + timedelta(days=1)
 FILE = "energy_states/year=2026/month=01/2026-01-05.parquet"

@@ -1,4 +1,4 @@
-"""Back up or restore, and be killed at a step of it; started by test_backup_kills."""
+"""Back up or restore, and be killed at a step of it; started by test_kills."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tessie_pipeline.store.backup import dump_programs, restore
+from tessie_pipeline.store.backup import dump_programs, restoring
 from tessie_pipeline.store.backup import making as backup
 from tessie_pipeline.store.backup.files import Backup, Manifest
 from tessie_pipeline.store.backup.scratch import Scratch
@@ -74,4 +74,4 @@ if __name__ == "__main__":
     if errand == "backup":
         backed_up(ours, Path(place))
     else:
-        restore.restore(ours, Backup(Path(place)), replaces=True)
+        restoring.restore(ours, Backup(Path(place)), replaces=True)

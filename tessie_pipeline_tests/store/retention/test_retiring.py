@@ -3,6 +3,8 @@
 import random
 from datetime import date
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import polars as pl
 import pytest
@@ -13,8 +15,10 @@ from tessie_pipeline.domain.downsample import days_of_hours, hours_of
 from tessie_pipeline.domain.rollups import ENERGY_SERIES, VEHICLE_SERIES, Series
 from tessie_pipeline.store.archive.parquet import Archive, ArchiveError
 from tessie_pipeline.store.database import Database
+from tessie_pipeline.store.frames import execute
 from tessie_pipeline.store.partitions import BusyError, partitions_of
 from tessie_pipeline.store.retention import retiring
+from tessie_pipeline.store.retention.day_samples import DaySamples
 from tessie_pipeline.store.retention.retiring import (
     ProofError,
     Retired,
@@ -265,6 +269,42 @@ def test_hours_that_do_not_say_what_the_samples_say_are_not_believed(
     assert len(partitions(database, series)) == DAYS
     assert count_rows(database, metadata.tables[series.hourly]) == 0
     assert archive.days(series.name) == set()
+
+
+def test_what_fails_ends_the_reading_of_the_next_samples_before_the_connection_goes(
+    database: Database, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored, gather, begun = DaySamples.stored, retiring._gather, Event()
+    ended: list[list[str]] = []
+    ended_by_then: list[int] = []
+
+    def slowly(samples: DaySamples, subjects: list[str]) -> pl.DataFrame:
+        if ended:
+            begun.set()
+            execute(samples.connection, "select pg_sleep(0.3)")
+        found = stored(samples, subjects)
+        ended.append(subjects)
+        return found
+
+    def broken(*_: object) -> pl.DataFrame:
+        assert begun.wait(10)
+        raise ProofError("no")
+
+    def gathered(*given: Any) -> object:
+        try:
+            return gather(*given)
+        finally:
+            ended_by_then.append(len(ended))
+
+    add(database, ENERGY_SERIES, samples_of(ENERGY_SERIES))
+    monkeypatch.setattr(retiring, "_gather", gathered)
+    monkeypatch.setattr(retiring, "SUBJECTS_AT_ONCE", 1)
+    monkeypatch.setattr(retiring, "_proved_hours", broken)
+    monkeypatch.setattr(DaySamples, "stored", slowly)
+    with pytest.raises(ProofError):
+        retire(database, ENERGY_SERIES, archive)
+    assert ended_by_then == [2]
+    assert len(partitions(database, ENERGY_SERIES)) == DAYS
 
 
 def test_a_table_that_somebody_reads_keeps_its_partition_for_now(

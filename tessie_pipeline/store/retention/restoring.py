@@ -10,7 +10,7 @@ from datetime import date
 from tessie_pipeline.domain.rollups import Series
 from tessie_pipeline.store.archive.parquet import Archive
 from tessie_pipeline.store.database import Database
-from tessie_pipeline.store.retention.policies import dropped_partitions, note_restored
+from tessie_pipeline.store.retention.log import dropped_partitions, note_restored
 from tessie_pipeline.store.tables.columns import metadata
 from tessie_pipeline.store.writes import write_new
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from tessie_pipeline.store.accounts import SealedTokens
 from tessie_pipeline.store.backup import dump_programs
 from tessie_pipeline.store.backup.files import Backup, BackupError, Manifest
-from tessie_pipeline.store.backup.restore import restore
+from tessie_pipeline.store.backup.restoring import restore
 from tessie_pipeline.store.backup.table_totals import read_totals
 from tessie_pipeline.store.database import Database
 from tessie_pipeline.store.migrations import READER_ROLE, downgrade, status
