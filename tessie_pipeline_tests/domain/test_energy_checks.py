@@ -140,8 +140,8 @@ def test_no_split_of_ours_is_odd_whatever_the_totals(
 
 
 def test_teslas_flows_may_be_off_by_little() -> None:
-    rows = [BALANCED | {"solar_wh": 150.0}, BALANCED | {"solar_wh": 151.0}]
-    assert found(tesla_splits(of_source(CALENDAR_HISTORY, *rows))) == (2, 1, "solar", 51, 50)
+    rows = [BALANCED | {"solar_wh": 105.0}, BALANCED | {"solar_wh": 106.0}]
+    assert found(tesla_splits(of_source(CALENDAR_HISTORY, *rows))) == (2, 1, "solar", 6, 5)
 
 
 def test_totals_of_tesla_without_any_flow_are_not_judged() -> None:
