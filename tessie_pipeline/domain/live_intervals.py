@@ -76,11 +76,12 @@ def intervals_from_samples(
     lines = [_BATTERY, _GRID, *(line for line in _LINE_OF.values() if line not in flat)]
     sites = samples["site_id"].unique().sort()
     first_slot, slots = _slots(samples, longest_gap)
+    lacks_power = any(samples[line].null_count() for line in _NEEDED)
     samples = samples.select("site_id", "timestamp", *lines)
     stretches = _stretches(samples, sites, slots * INTERVAL_US, longest_gap)
     number = pl.col("slot") - first_slot
     totals = (
-        _totals(stretches, lines, flat)
+        (_known_first(stretches, lines, flat) if lacks_power else _added_up(stretches, lines))
         .sort("slot")
         .with_columns(
             pl.lit(flat[line], pl.Float64).alias(name)
@@ -97,16 +98,14 @@ def intervals_from_samples(
     return split_flows(totals, has_exchanges=True).select(ENERGY_INTERVALS.names())
 
 
-def _totals(
+def _known_first(
     stretches: pl.DataFrame, lines: list[str], flat: Mapping[str, float | None]
 ) -> pl.DataFrame:
-    """The totals [Wh] and the `coverage` of each `slot` in which a stretch lies."""
+    """As `_added_up`, of the stretches that tell all that is needed; of the others elsewhere."""
     ends = (end(line) for line in _NEEDED if line in lines for end in (_from, _next))
     is_untold = pl.any_horizontal(end.is_nan() for end in ends)
     is_never_told = any(flat.get(line, 0.0) is None for line in _NEEDED)
     untold = stretches if is_never_told else stretches.filter(is_untold)
-    if untold.is_empty():
-        return _added_up(stretches, lines)
     told = _added_up(stretches.join(untold, on="start", how="anti"), lines)
     others = _added_up(untold, lines).join(told, on="slot", how="anti")
     return pl.concat([told, others.with_columns(coverage=0.0)])
