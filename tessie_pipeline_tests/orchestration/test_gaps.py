@@ -296,7 +296,11 @@ def test_an_answer_that_is_none_is_not_asked_for_every_hour(known: Pipeline) -> 
 
     execute(known, tick(known, HOURLY))
     assert known.read(seen).item() == 2
-    missing = known.read("select distinct missing, asked_in_vain, is_fillable from bi.energy_gaps")
+    # The view goes by Postgres's clock, which may be past the simulated today.
+    missing = known.read(
+        "select distinct missing, asked_in_vain, is_fillable from bi.energy_gaps "
+        "where date < '2026-11-21'"
+    )
     assert missing.rows() == [("power", 1, True)]
 
     known.run("energy_days", TODAY - DAY)
