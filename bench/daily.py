@@ -16,7 +16,6 @@ import polars as pl
 import pyarrow as pa
 import sqlalchemy as sa
 from polars.testing import assert_frame_equal
-from sqlalchemy.dialects import postgresql
 
 from bench.daily_queries import duckdb_select, postgres_insert
 from bench.measure import Contest, Side
@@ -33,7 +32,7 @@ from tessie_pipeline.store import tables
 from tessie_pipeline.store.energy.days import save_computed_days, save_hours
 from tessie_pipeline.store.energy.dirty_days import READERS
 from tessie_pipeline.store.energy.intervals import read_intervals
-from tessie_pipeline.store.frames import as_rows, execute, read_frame
+from tessie_pipeline.store.frames import as_rows, execute, read_frame, sql_text
 from tessie_pipeline.store.tables.energy import energy_daily
 from tessie_pipeline.store.writes import write_new
 
@@ -188,9 +187,7 @@ def _query(windows: pl.DataFrame) -> str:
         .offset(0)
         .lateral("found")
     )
-    query = sa.select(given.c.number, found).select_from(given, found)
-    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
-    return str(query.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+    return sql_text(sa.select(given.c.number, found).select_from(given, found))
 
 
 def _check_same(scratch: Scratch, sides: Mapping[str, Side]) -> None:

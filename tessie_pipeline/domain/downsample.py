@@ -24,11 +24,10 @@ def hours_of(
     """The hours of samples as the series' schema, in the order of subject and time.
 
     A stretch from one of the samples or to one is covered if it is no longer than the series'
-    `longest_gap`. Energies are the exact
-    areas of the lines [unit of the column x h], null where no stretch in the hour is known at both
-    ends. A mean is over the stretches that are, weighted with time; if there are none it is that
-    of the values, so that no reading is lost. A flag holds from its sample to the next. What is
-    null or NaN is not known. An hour that the clock repeats is two.
+    `longest_gap`. Energies are the exact areas of the lines [unit of the column x h], null where no
+    stretch in the hour is known at both ends. A mean is over the stretches that are, weighted with
+    time; if there are none it is that of the values, so that no reading is lost. A flag holds from
+    its sample to the next. What is null or NaN is not known. An hour that the clock repeats is two.
 
     Args:
         samples: subject, `timestamp` and the measured columns, in any order.

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import polars as pl
 
 from tessie_pipeline.domain.days import in_their_days
-from tessie_pipeline.domain.power_flows import coverage_of_flows, split_flows
+from tessie_pipeline.domain.power_flows import coverage_of_flows, is_split, split_flows
 from tessie_pipeline.domain.samples import (
     ENERGY_DAILY,
     ENERGY_HOURLY,
@@ -91,10 +91,9 @@ def intervals_from_history(
         )
         .select(ENERGY_INTERVALS.names())
     )
-    is_split = pl.any_horizontal(pl.col(*FLOWS_WH).is_not_null())
-    rest = found.filter(~is_split)
+    rest = found.filter(~is_split())
     ours = split_flows(rest).with_columns(rest["residual_wh"], coverage_of_flows())
-    both = pl.concat([found.filter(is_split), ours.select(found.columns)])
+    both = pl.concat([found.filter(is_split()), ours.select(found.columns)])
     return both.sort("site_id", "timestamp")
 
 

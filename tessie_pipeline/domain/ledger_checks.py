@@ -8,6 +8,7 @@ import polars as pl
 
 from tessie_pipeline.domain.attribution_policies import EV_LAST, SHARES, SOURCES
 from tessie_pipeline.domain.battery import SOC_ERROR_PCT, Ledger
+from tessie_pipeline.domain.charging_costs import SESSION_KEY
 from tessie_pipeline.domain.days import in_their_days
 from tessie_pipeline.domain.energy_checks import WELL_COVERED_PCT
 from tessie_pipeline.domain.findings import ROUNDING, Bound, Finding, judged, rounding, same
@@ -20,7 +21,6 @@ INTERVALS_A_DAY = 288
 """A day of 23 hours has twelve less, which is nearly all."""
 
 _DAY = ["site_id", "date"]
-_HELD = ("before", "stored", "after")
 
 
 def ledger_sums(ledger: pl.DataFrame) -> Finding:
@@ -81,7 +81,9 @@ def adjustments(ledger: Ledger, batteries: pl.DataFrame) -> Finding:
         ledger: of `battery.ledger`.
         batteries: `BATTERIES`.
     """
-    before, stored, after = (pl.sum_horizontal(f"^{name}_.*$") for name in _HELD)
+    before, stored, after = (
+        pl.sum_horizontal(f"^{name}_.*$") for name in ("before", "stored", "after")
+    )
     passed = pl.col("charged_wh") + pl.col("discharged_wh")
     covered = (
         ledger.steps.group_by(_DAY)
@@ -116,11 +118,10 @@ def whole_charges(attribution: pl.DataFrame, pieces: pl.DataFrame) -> Finding:
         attribution: `CHARGING_ATTRIBUTION`.
         pieces: `CHARGING_PIECES` of these charges.
     """
-    key = ["vehicle_id", "session_started_at"]
-    drawn = pieces.group_by(key).agg(drawn=pl.col("energy_kwh").sum())
-    both = attribution.join(drawn, on=key)
+    drawn = pieces.group_by(SESSION_KEY).agg(drawn=pl.col("energy_kwh").sum())
+    both = attribution.join(drawn, on=SESSION_KEY)
     pairs = {"energy": (pl.col("energy_kwh"), pl.col("drawn"))}
-    subject, at = key
+    subject, at = SESSION_KEY
     return judged(both, same(pairs), subject=subject, at=at, kind="policy")
 
 

@@ -5,7 +5,7 @@ where five minutes end, and what is above and below zero is measured apart, so t
 export within an interval are both kept. Not here: which source counts, days.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 import polars as pl
@@ -81,7 +81,7 @@ def intervals_from_samples(
     stretches = _stretches(samples, sites, slots * INTERVAL_US, longest_gap)
     number = pl.col("slot") - first_slot
     totals = (
-        (_known_first(stretches, lines, flat) if lacks_power else _added_up(stretches, lines))
+        (_known_first(stretches, lines) if lacks_power else _added_up(stretches, lines))
         .sort("slot")
         .with_columns(
             pl.lit(flat[line], pl.Float64).alias(name)
@@ -98,14 +98,10 @@ def intervals_from_samples(
     return split_flows(totals, has_exchanges=True).select(ENERGY_INTERVALS.names())
 
 
-def _known_first(
-    stretches: pl.DataFrame, lines: list[str], flat: Mapping[str, float | None]
-) -> pl.DataFrame:
+def _known_first(stretches: pl.DataFrame, lines: list[str]) -> pl.DataFrame:
     """As `_added_up`, of the stretches that tell all that is needed; of the others elsewhere."""
     ends = (end(line) for line in _NEEDED if line in lines for end in (_from, _next))
-    is_untold = pl.any_horizontal(end.is_nan() for end in ends)
-    is_never_told = any(flat.get(line, 0.0) is None for line in _NEEDED)
-    untold = stretches if is_never_told else stretches.filter(is_untold)
+    untold = stretches.filter(pl.any_horizontal(end.is_nan() for end in ends))
     told = _added_up(stretches.join(untold, on="start", how="anti"), lines)
     others = _added_up(untold, lines).join(told, on="slot", how="anti")
     return pl.concat([told, others.with_columns(coverage=0.0)])
@@ -130,10 +126,12 @@ def _added_up(stretches: pl.DataFrame, lines: list[str]) -> pl.DataFrame:
 def _flat(samples: pl.DataFrame) -> dict[str, float | None]:
     """The lines of `_LINE_OF` of which no sample says anything, or all say zero, and which it is.
 
-    What they tell is the same, and takes no areas.
+    What they tell is the same, and takes no areas. A line that is needed is none that says nothing:
+    it tells where nothing is covered.
     """
     lines = samples.select(_LINE_OF.values()).get_columns()
-    unknown = {line.name: None for line in lines if line.null_count() == line.len()}
+    silent = (line.name for line in lines if line.null_count() == line.len())
+    unknown = {name: None for name in silent if name not in _NEEDED}
     zero = {line.name: 0.0 for line in lines if not line.null_count() and (line == 0).all()}
     return unknown | zero
 

@@ -48,8 +48,12 @@ def split_flows(totals: pl.DataFrame, *, has_exchanges: bool = False) -> pl.Data
 
 def coverage_of_flows() -> pl.Expr:
     """`coverage`, but 0 where no flow is known: what is measured of such time is too little."""
-    is_known = pl.any_horizontal(pl.col(*FLOWS_WH).is_not_null())
-    return pl.when(is_known).then("coverage").otherwise(0.0).alias("coverage")
+    return pl.when(is_split()).then("coverage").otherwise(0.0).alias("coverage")
+
+
+def is_split() -> pl.Expr:
+    """Whether any flow is known."""
+    return pl.any_horizontal(pl.col(*FLOWS_WH).is_not_null())
 
 
 def home_by_balance() -> pl.Expr:

@@ -20,7 +20,7 @@ APP_EXPORT = "app_export"
 """`source` of a day imported from the Tesla app's export."""
 
 COMPLETE_PCT = 99.9
-"""Coverage from which a computed day counts as complete."""
+"""Coverage from which a computed day counts as complete, without holes."""
 
 _KEY = ["site_id", "date"]
 _DAY = pl.Schema({name: ENERGY_DAILY[name] for name in _KEY})

@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
+from tessie_pipeline.store.energy.days import COMPLETE_PCT
 from tessie_pipeline.store.tables import energy_sites, energy_states
 from tessie_pipeline.store.tables.energy import (
     energy_daily,
@@ -30,9 +31,6 @@ FILLS_UP = timedelta(days=14)
 
 FILL_PAUSE = timedelta(days=1)
 """How long after an answer the energy of a day with holes is asked for again."""
-
-FULL_PCT = 99.9
-"""The coverage from which on a day has no holes."""
 
 FIRST_PAUSE = timedelta(hours=5)
 """How long what was asked for in vain is left alone; twice as long after each further time."""
@@ -157,7 +155,7 @@ def _answers(sites: sa.Subquery, now: datetime) -> sa.Subquery:
         kind == "energy",
         came.received_at <= now - FILL_PAUSE,
         complete_at > now - FILLS_UP,
-        sa.func.coalesce(daily.coverage_pct, 0) < FULL_PCT,
+        sa.func.coalesce(daily.coverage_pct, 0) < COMPLETE_PCT,
     )
     # Others need not be read; two days more are enough for any time zone.
     is_recent = daily.date >= (now - FILLS_UP).date() - timedelta(days=2)
